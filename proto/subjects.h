@@ -35,6 +35,8 @@
 #define SUBJECT_PRESENCE_SYNC "presence.sync.%u"           /* presence -> gateways: announce all of partition p again */
 #define SUBJECT_PRESENCE_SYNC_ALL "presence.sync.*"
 
+#define SUBJECT_AUDIT_ACCESS "audit.access"                  /* gateway -> stream AUDIT: AuditRecord */
+
 /* Requests to backoffice (queue group "backoffice"). */
 #define SUBJECT_RPC_TOKEN_REFRESH "rpc.backoffice.token.refresh" /* TokenRefreshRequest -> TokenRefreshReply */
 
