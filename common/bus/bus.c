@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/strbuf.h"
 #include "log/log.h"
 
 #define RECONNECT_WAIT_MS 150

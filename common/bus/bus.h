@@ -100,6 +100,11 @@ struct bus_request *bus_get_next(struct bus *bus, const char *stream, const char
 struct bus_request *bus_kv_get(struct bus *bus, const char *bucket, const char *key, uint32_t timeout_ms,
                                bus_reply_cb *callback, void *context);
 
+/* Removes one message from a stream, as if it had never been stored: an expected_revision of 0 holds again for its
+ * subject. */
+struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uint64_t sequence, uint32_t timeout_ms,
+                                        bus_reply_cb *callback, void *context);
+
 /*
  * The last message of every subject that matches the filter, then done with a status. Uses one short-lived ordered
  * consumer: for start-up and partition take-over only, never per user or booking. Deleted keys are left out.

@@ -146,3 +146,12 @@ struct bus_request *bus_kv_get(struct bus *bus, const char *bucket, const char *
     snprintf(subject, sizeof(subject), "$KV.%s.%s", bucket, key);
     return bus_get_last(bus, stream, subject, timeout_ms, callback, context);
 }
+
+struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uint64_t sequence, uint32_t timeout_ms,
+                                        bus_reply_cb *callback, void *context)
+{
+    char subject[128], body[64];
+    snprintf(subject, sizeof(subject), "$JS.API.STREAM.MSG.DELETE.%s", stream);
+    int length = snprintf(body, sizeof(body), "{\"seq\":%llu,\"no_erase\":true}", (unsigned long long)sequence);
+    return bus_request(bus, subject, body, (size_t)length, timeout_ms, callback, context);
+}

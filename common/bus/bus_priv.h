@@ -1,7 +1,7 @@
 #ifndef HANSOM_BUS_PRIV_H
 #define HANSOM_BUS_PRIV_H
 /* Shared by the files of this folder only. */
-#include <nats.h>
+#include <nats/nats.h>
 #include <stdatomic.h>
 
 #include "base/heap.h"
