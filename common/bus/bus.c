@@ -133,9 +133,8 @@ static int64_t header_time(natsMsg *raw)
 
 void bus_message_view(natsMsg *raw, struct bus_message *view_r)
 {
-    const char *stored_subject = header(raw, "Nats-Subject");
     *view_r = (struct bus_message){
-        .subject = stored_subject != NULL ? stored_subject : natsMsg_GetSubject(raw),
+        .subject = natsMsg_GetSubject(raw),
         .reply = natsMsg_GetReply(raw),
         .data = (const uint8_t *)natsMsg_GetData(raw),
         .length = (size_t)natsMsg_GetDataLength(raw),

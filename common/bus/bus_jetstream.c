@@ -91,8 +91,10 @@ static void on_direct(struct bus_request *request, enum bus_status status, natsM
             status = BUS_ERROR;
     }
     struct bus_message view;
-    if (status == BUS_OK)
+    if (status == BUS_OK) {
         bus_message_view(message, &view);
+        natsMsgHeader_Get(message, "Nats-Subject", &view.subject); /* instead of our inbox */
+    }
     request->callback.reply(request->context, status, status == BUS_OK ? &view : NULL);
 }
 

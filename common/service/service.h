@@ -15,6 +15,8 @@
 #include "metrics/metrics.h"
 #include "settings/settings.h"
 
+#define SERVICE_GROUPS_MAX 3
+
 struct service;
 
 /* Settings that every service has; filled by service_main. */
@@ -31,9 +33,8 @@ struct service_settings {
 struct service_app {
     const char *name;    /* "edge-gateway" */
     const char *summary; /* one line for --help */
-    const struct setting *settings;
-    size_t setting_count;
-    void *settings_values; /* zeroed struct, filled before start */
+    const struct settings_group *groups; /* of the service's own settings; values are filled before start */
+    size_t group_count;                  /* at most SERVICE_GROUPS_MAX */
     const struct metric_def *metrics;
     size_t metric_count;
 
@@ -46,7 +47,7 @@ struct service_app {
     void (*drain)(void *app);
     /* Undo start, in reverse order. The loop still turns once afterwards for close callbacks. */
     void (*stop)(void *app);
-    /* SIGHUP; may be NULL. */
+    /* SIGHUP, after the reloadable settings were replaced; may be NULL. */
     void (*reload)(void *app);
 };
 

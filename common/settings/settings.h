@@ -64,6 +64,7 @@ struct settings_group {
     const struct setting *rows;
     size_t count;
     void *values; /* zeroed struct that the rows describe */
+    size_t values_size;
 };
 
 /*

@@ -104,7 +104,7 @@ Test(bus, keys_compare_and_set_and_load)
     cr_assert_eq(store(&world, bus, "$KV.bookings.b1", NULL, 0, "v2").status, BUS_CONFLICT);
     cr_assert_eq(store(&world, bus, "$KV.bookings.b1", NULL, made.ack.sequence, "v2").status, BUS_OK);
     cr_assert_eq(store(&world, bus, "$KV.bookings.b2", NULL, 0, "w1").status, BUS_OK);
-    struct seen deleted = {0}, gone = {0}, loaded = {0};
+    struct seen deleted = {0}, gone = {0};
     bus_kv_delete(bus, "bookings", "b2", 5000, note_ack, &deleted);
     world_wait_flag(&world, &deleted.is_done);
     bus_kv_get(bus, "bookings", "b2", 5000, note_reply, &gone);
@@ -112,10 +112,6 @@ Test(bus, keys_compare_and_set_and_load)
     cr_assert_eq(gone.status, BUS_NOT_FOUND);
 
     struct seen items = {0};
-    struct {
-        struct seen *items, *loaded;
-    } both = {&items, &loaded};
-    (void)both;
     bus_load_last(bus, "KV_bookings", "$KV.bookings.>", note_message, note_done, &items);
     world_wait_flag(&world, &items.is_done);
     world_turn(&world, 50);
