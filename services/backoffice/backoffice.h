@@ -1,0 +1,39 @@
+#ifndef HANSOM_BACKOFFICE_H
+#define HANSOM_BACKOFFICE_H
+/* What the parts of the service share. Loop thread, but for what the gate reads (constant after start). */
+#include "auth/sign.h"
+#include "backoffice_metrics.h"
+#include "backoffice_settings.h"
+#include "bus/bus.h"
+#include "gate.h"
+#include "http/http_server.h"
+#include "pg/pg.h"
+#include "service/service.h"
+
+struct backoffice {
+    struct service *service;
+    const struct backoffice_settings *settings;
+    struct metrics *metrics;
+    struct api_keys *api_keys;
+    struct signer *signer;
+    struct sealer *sealer;
+    struct pg *pg;
+    struct bus *bus;
+    struct kv_writer *kv_writer;
+    struct outbox *outbox;
+    struct token_refresher *refresher;
+    struct housekeeping *housekeeping;
+    struct http_server *http;
+    uv_timer_t drain_timer;
+};
+
+static inline uint32_t query_timeout_ms(const struct backoffice *app)
+{
+    return (uint32_t)app->settings->query_timeout_ms;
+}
+static inline uint32_t bus_timeout_ms(const struct backoffice *app)
+{
+    return (uint32_t)app->settings->bus_timeout_ms;
+}
+
+#endif

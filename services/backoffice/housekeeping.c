@@ -1,0 +1,69 @@
+#include "housekeeping.h"
+
+#include "backoffice.h"
+#include "base/clock.h"
+#include "log/log.h"
+
+#define INTERVAL_MS 60000
+/* An expired session is kept this long for questions. */
+#define SESSION_KEEP_MS (7 * 86400000LL)
+
+struct housekeeping {
+    struct backoffice *app;
+    uv_timer_t timer;
+};
+
+static void on_deleted(void *context, enum pg_status status, const struct pg_result *result)
+{
+    (void)context;
+    if (status == PG_FAILED)
+        LOG_ERROR("housekeeping_failed", LOG_STR("sqlstate", pg_sqlstate(result)));
+    else if (pg_affected(result) > 0)
+        LOG_INFO("housekeeping", LOG_INT("deleted", pg_affected(result)));
+}
+
+/* Bounded, so that it never stands in the way. */
+static void delete_before(struct backoffice *app, const char *sql, int64_t before_ms)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)before_ms);
+    const char *const parameters[] = {text};
+    pg_query(app->pg, sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_deleted, NULL);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct backoffice *app = ((struct housekeeping *)timer->data)->app;
+    int64_t now_ms = clock_wall_ms();
+    delete_before(app,
+                  "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys "
+                  "WHERE created_at_ms < $1::bigint LIMIT 5000))",
+                  now_ms - app->settings->idempotency_keep_s * 1000);
+    delete_before(app,
+                  "DELETE FROM refresh_families WHERE family_id = ANY (ARRAY(SELECT family_id FROM refresh_families "
+                  "WHERE expires_at_ms < $1::bigint LIMIT 1000))",
+                  now_ms - SESSION_KEEP_MS);
+}
+
+struct housekeeping *housekeeping_create(struct backoffice *app)
+{
+    struct housekeeping *housekeeping = mem_alloc(sizeof(*housekeeping));
+    housekeeping->app = app;
+    uv_timer_init(service_loop(app->service), &housekeeping->timer);
+    housekeeping->timer.data = housekeeping;
+    uv_timer_start(&housekeeping->timer, on_timer, INTERVAL_MS, INTERVAL_MS);
+    return housekeeping;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+void housekeeping_destroy(struct housekeeping **housekeeping_pointer)
+{
+    struct housekeeping *housekeeping = *housekeeping_pointer;
+    *housekeeping_pointer = NULL;
+    if (housekeeping != NULL)
+        uv_close((uv_handle_t *)&housekeeping->timer, on_timer_closed);
+}
