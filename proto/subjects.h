@@ -23,8 +23,10 @@
 #define SUBJECT_BOOKING_PRESENCE "booking.%s.presence"     /* presence: ParticipantChange */
 #define SUBJECT_DRIVER_PRESENCE "driver.%s.presence"       /* presence: PresenceChange */
 #define SUBJECT_EVENTS "user.%s.events"                    /* republished by stream EVENTS: UserEvent */
-#define SUBJECT_BOOKING_MEMBERS "rpc.%u.booking.%s.members" /* request to presence: empty -> Members; p of the booking */
-#define SUBJECT_BOOKING_MEMBERS_PARTITION "rpc.%u.booking.*.members"
+#define SUBJECT_RPC_MEMBER "rpc.%u.user.%s.member"         /* request to presence: empty -> Members of 0 or 1; p of the user */
+#define SUBJECT_RPC_MEMBER_PARTITION "rpc.%u.user.*.member"
+#define SUBJECT_RPC_DRIVER_BOOKINGS "rpc.%u.driver.%s.bookings" /* request to presence: empty -> DriverBookings; p of the driver */
+#define SUBJECT_RPC_DRIVER_BOOKINGS_PARTITION "rpc.%u.driver.*.bookings"
 
 /* Last values. The stream holds one message per subject. */
 #define SUBJECT_POSITION_LAST SUBJECT_TRACKING             /* stream POSITION listens to it */

@@ -1,0 +1,192 @@
+#include "handshake.h"
+
+#include <libwebsockets.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "log/log.h"
+
+#define WS_PATH "/v1/ws"
+#define PROTOCOL_NAME "hansom.v1.json"
+#define BEARER_PROTOCOL "hansom.bearer."
+#define ANSWER_HEADER_BYTES 1024
+
+/* NULL if it is absent; mem_free. */
+static char *header(struct lws *wsi, enum lws_token_indexes token)
+{
+    int length = lws_hdr_total_length(wsi, token);
+    if (length <= 0)
+        return NULL;
+    char *value = mem_alloc((size_t)length + 1);
+    if (lws_hdr_copy(wsi, value, length + 1, token) < 0) {
+        mem_free(value);
+        return NULL;
+    }
+    return value;
+}
+
+char *handshake_bearer_header(struct lws *wsi)
+{
+    char *value = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+    char *token = NULL;
+    if (value != NULL && strncasecmp(value, "Bearer ", 7) == 0)
+        token = mem_strdup(value + 7 + strspn(value + 7, " "));
+    mem_free(value);
+    return token;
+}
+
+typedef bool offer_cb(const char *offer, size_t length, char **result);
+
+/* Calls for each offered subprotocol until one answers true. */
+static bool find_offer(struct lws *wsi, offer_cb *is_wanted, char **result)
+{
+    char *offers = header(wsi, WSI_TOKEN_PROTOCOL);
+    bool is_found = false;
+    for (char *cursor = offers, *offer; cursor != NULL && !is_found && (offer = strsep(&cursor, ",")) != NULL;) {
+        offer += strspn(offer, " \t");
+        is_found = is_wanted(offer, strcspn(offer, " \t"), result);
+    }
+    mem_free(offers);
+    return is_found;
+}
+
+static bool is_bearer(const char *offer, size_t length, char **result)
+{
+    size_t prefix = strlen(BEARER_PROTOCOL);
+    if (length <= prefix || strncmp(offer, BEARER_PROTOCOL, prefix) != 0)
+        return false;
+    *result = mem_strndup(offer + prefix, length - prefix);
+    return true;
+}
+
+static bool is_ours(const char *offer, size_t length, char **result)
+{
+    (void)result;
+    return length == strlen(PROTOCOL_NAME) && strncmp(offer, PROTOCOL_NAME, length) == 0;
+}
+
+char *handshake_token(struct lws *wsi)
+{
+    char *token = handshake_bearer_header(wsi);
+    if (token == NULL)
+        find_offer(wsi, is_bearer, &token);
+    return token;
+}
+
+const char *handshake_method(struct lws *wsi, char *path, size_t size)
+{
+    static const struct {
+        enum lws_token_indexes token;
+        const char *name;
+    } methods[] = {{WSI_TOKEN_GET_URI, "GET"},       {WSI_TOKEN_POST_URI, "POST"},   {WSI_TOKEN_PUT_URI, "PUT"},
+                   {WSI_TOKEN_DELETE_URI, "DELETE"}, {WSI_TOKEN_PATCH_URI, "PATCH"}, {WSI_TOKEN_OPTIONS_URI, "OPTIONS"},
+                   {WSI_TOKEN_HEAD_URI, "HEAD"}};
+    *path = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        if (lws_hdr_total_length(wsi, methods[i].token) <= 0)
+            continue;
+        if (lws_hdr_copy(wsi, path, (int)size, methods[i].token) < 0)
+            *path = '\0'; /* longer than any of ours */
+        return methods[i].name;
+    }
+    return "?";
+}
+
+/* --- the check ---------------------------------------------------------------------------------------------------------- */
+
+static bool origin_allowed(const struct gateway *gateway, struct lws *wsi)
+{
+    char *origin = header(wsi, WSI_TOKEN_ORIGIN);
+    bool is_allowed = *gateway->settings->allowed_origins == '\0' || origin == NULL; /* apps send none */
+    char *list = mem_strdup(gateway->settings->allowed_origins);
+    for (char *cursor = list, *item; !is_allowed && (item = strsep(&cursor, ",")) != NULL;)
+        is_allowed = str_equal(item + strspn(item, " "), origin);
+    mem_free(list);
+    mem_free(origin);
+    return is_allowed;
+}
+
+static bool has_secret_in_url(struct lws *wsi)
+{
+    static const char *const names[] = {"token=", "access_token=", "jwt=", "ticket="};
+    char value[64];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (lws_get_urlarg_by_name(wsi, names[i], value, sizeof(value)) != NULL)
+            return true;
+    return false;
+}
+
+static bool token_is_good(struct gateway *gateway, struct lws *wsi)
+{
+    char *token = handshake_token(wsi);
+    if (token == NULL)
+        return true; /* it comes in the connect frame */
+    const char *why;
+    struct principal *principal =
+        token_cache_verify(gateway->tokens, gateway->keys, token, strlen(token), clock_wall_ms(), &why);
+    mem_free(token);
+    if (principal == NULL)
+        LOG_INFO("token_refused", LOG_STR("why", why));
+    bool is_good = principal != NULL;
+    principal_unref(&principal);
+    return is_good;
+}
+
+static bool refuse(enum error_code code, const char *detail, enum error_code *code_r, const char **detail_r)
+{
+    *code_r = code;
+    *detail_r = detail;
+    return false;
+}
+
+bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *code_r, const char **detail_r)
+{
+    char path[256];
+    handshake_method(wsi, path, sizeof(path));
+    if (!str_equal(path, WS_PATH))
+        return refuse(ERROR_not_found, "there is no such route", code_r, detail_r);
+    if (service_is_draining(gateway->service))
+        return refuse(ERROR_unavailable, "draining", code_r, detail_r);
+    if (!origin_allowed(gateway, wsi))
+        return refuse(ERROR_forbidden, "origin: not allowed", code_r, detail_r);
+    if (has_secret_in_url(wsi) || !token_is_good(gateway, wsi)) {
+        metrics_add(gateway->metrics, METRIC_GATEWAY_CONNECTS, platform_label(NULL), CONNECT_UNAUTHORIZED, 1);
+        return refuse(ERROR_unauthorized, "a valid token is needed", code_r, detail_r);
+    }
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 && !find_offer(wsi, is_ours, NULL))
+        return refuse(ERROR_bad_request, "subprotocol: only " PROTOCOL_NAME " is offered", code_r, detail_r);
+    return true;
+}
+
+/* --- answers ---------------------------------------------------------------------------------------------------------------- */
+
+static bool write_headers(struct lws *wsi, const struct http_answer *answer)
+{
+    unsigned char buffer[LWS_PRE + ANSWER_HEADER_BYTES], *start = buffer + LWS_PRE, *at = start;
+    unsigned char *end = buffer + sizeof(buffer) - 1;
+    char retry[24];
+    int failed = lws_add_http_common_headers(wsi, (unsigned)answer->status, answer->content_type, answer->body.length,
+                                             &at, end);
+    if (answer->status == 401)
+        failed |= lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_WWW_AUTHENTICATE, (const unsigned char *)"Bearer", 6,
+                                               &at, end);
+    if (answer->retry_after_s > 0) {
+        int length = snprintf(retry, sizeof(retry), "%llu", (unsigned long long)answer->retry_after_s);
+        failed |= lws_add_http_header_by_name(wsi, (const unsigned char *)"retry-after:", (unsigned char *)retry,
+                                              length, &at, end);
+    }
+    failed |= lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
+                                          (const unsigned char *)"no-store", 8, &at, end);
+    return failed == 0 && lws_finalize_write_http_header(wsi, start, &at, end) == 0;
+}
+
+bool handshake_write_answer(struct lws *wsi, const struct http_answer *answer)
+{
+    if (!write_headers(wsi, answer))
+        return false;
+    unsigned char *copy = mem_alloc(LWS_PRE + answer->body.length);
+    memcpy(copy + LWS_PRE, answer->body.data, answer->body.length);
+    int written = lws_write(wsi, copy + LWS_PRE, answer->body.length, LWS_WRITE_HTTP_FINAL);
+    mem_free(copy);
+    return written >= 0;
+}

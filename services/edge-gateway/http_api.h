@@ -1,0 +1,31 @@
+#ifndef HANSOM_HTTP_API_H
+#define HANSOM_HTTP_API_H
+/* The REST routes of the public port, apart from what carries them. */
+#include "gateway.h"
+
+struct http_answer {
+    int status;
+    const char *content_type; /* a literal */
+    struct strbuf body;
+    uint64_t retry_after_s; /* 0: none */
+};
+
+struct http_exchange; /* one request that is being answered */
+/* Comes once, never before http_api_handle returned. The answer is valid during the call. */
+typedef void http_answer_cb(void *context, const struct http_answer *answer);
+
+struct http_request {
+    const char *method, *path;
+    const char *bearer; /* token of the Authorization header, or NULL */
+    const char *body;
+    size_t body_length;
+};
+#define HTTP_BODY_MAX 8192
+
+/* Begins; `answer` is called when it is ready. Never NULL. */
+struct http_exchange *http_api_handle(struct gateway *gateway, const struct http_request *request,
+                                      http_answer_cb *answer, void *context);
+/* The asker is gone: no answer will come. Clears the pointer; NULL is allowed. */
+void http_exchange_cancel(struct http_exchange **exchange);
+
+#endif

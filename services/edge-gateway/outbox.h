@@ -1,0 +1,25 @@
+#ifndef HANSOM_OUTBOX_H
+#define HANSOM_OUTBOX_H
+/* What a connection has yet to be sent, in order, bounded by bytes. Pure. */
+#include <sys/uio.h>
+
+#include "frame_buffer.h"
+
+struct outbox {
+    struct frame **ring; /* power of two, or NULL while it was never used */
+    uint32_t capacity, first, count;
+    size_t bytes;
+};
+
+void outbox_finish(struct outbox *outbox);
+/* Takes a reference of its own. False, and nothing is added, when it would go over max_bytes (a first frame always
+ * fits). */
+MUST_CHECK bool outbox_push(struct outbox *outbox, struct frame *frame, size_t max_bytes);
+/* Fills at most `max` entries from the front; returns how many. */
+int outbox_peek(const struct outbox *outbox, struct iovec *vectors, int max);
+/* Drops the frames that lie whole within the first `bytes`; returns how many bytes of the next one were sent too. */
+size_t outbox_consume(struct outbox *outbox, size_t bytes);
+/* Takes the first frame out, with its reference; NULL when empty. */
+struct frame *outbox_pop(struct outbox *outbox);
+
+#endif
