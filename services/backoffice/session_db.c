@@ -119,6 +119,7 @@ void session_db_revoke_reused(struct backoffice *app, const char *old_sha256, in
 
 /* --- cut-offs ------------------------------------------------------------------------------------------------------------------ */
 
+/* Tokens may have been made for the second that an earlier cut-off begins: a new one is never the same. */
 void session_db_cut_off(struct backoffice *app, const char *user_id, int64_t now_ms, pg_result_cb *callback,
                         void *context)
 {
@@ -128,7 +129,7 @@ void session_db_cut_off(struct backoffice *app, const char *user_id, int64_t now
              "WITH gone AS (UPDATE refresh_families SET revoked_at_ms = $2::bigint, revoked_why = 'cut_off' "
              "WHERE user_id = $1 AND revoked_at_ms IS NULL) "
              "INSERT INTO session_cutoffs AS c (user_id, not_before_ms) VALUES ($1, $3::bigint) "
-             "ON CONFLICT (user_id) DO UPDATE SET not_before_ms = GREATEST(c.not_before_ms, EXCLUDED.not_before_ms) "
+             "ON CONFLICT (user_id) DO UPDATE SET not_before_ms = GREATEST(c.not_before_ms + 1000, EXCLUDED.not_before_ms) "
              "RETURNING not_before_ms",
              ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
 }

@@ -13,7 +13,7 @@
 
 #define CONNECTION_TIMEOUT_S 15u
 /* A refused body is read to this point before the answer, so that the answer is not lost to a reset. */
-#define DISCARD_MAX_BYTES (1024u * 1024u)
+#define DISCARD_MAX_BYTES (8u * 1024u * 1024u)
 
 struct http_server {
     struct http_config config;

@@ -1,0 +1,93 @@
+"""The few NATS verbs that tests need, over one socket, and protobuf's wire format read field by field."""
+import json
+import os
+import socket
+
+
+class Nats:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.file = self.socket.makefile("rb")
+        self.file.readline()  # INFO
+        self.inbox = "_INBOX.test." + os.urandom(6).hex()
+        self.send(b'CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\nSUB %s 1\r\n' % self.inbox.encode())
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def publish(self, subject, data, reply=""):
+        self.send(b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(data), data))
+
+    def receive(self):
+        """The next message as (headers, data)."""
+        while True:
+            words = self.file.readline().split()
+            if not words:
+                raise ConnectionError("NATS closed the connection")
+            if words[0] == b"PING":
+                self.send(b"PONG\r\n")
+            elif words[0] == b"MSG":
+                return b"", self.file.read(int(words[-1]) + 2)[:-2]
+            elif words[0] == b"HMSG":
+                header_size, size = int(words[-2]), int(words[-1])
+                block = self.file.read(size + 2)[:-2]
+                return block[:header_size], block[header_size:]
+
+    def request(self, subject, data):
+        self.publish(subject, data, self.inbox)
+        return self.receive()
+
+    def last(self, stream, subject):
+        """The last message of a stream on a subject, None if there is none."""
+        headers, data = self.request("$JS.API.DIRECT.GET." + stream, json.dumps({"last_by_subj": subject}).encode())
+        return None if headers.startswith(b"NATS/1.0 ") else data
+
+    def key(self, bucket, key):
+        return self.last("KV_" + bucket, f"$KV.{bucket}.{key}")
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 0x80:
+            return value, at
+
+
+def decode(data):
+    """Protobuf: field number -> int or bytes."""
+    fields, at = {}, 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        if tag & 7 == 0:
+            fields[tag >> 3], at = varint(data, at)
+        else:
+            size, at = varint(data, at)
+            fields[tag >> 3] = data[at:at + size]
+            at += size
+    return fields
+
+
+def encode(fields):
+    """Protobuf of {number: int, str or bytes}."""
+    def number(value):
+        out = b""
+        while value > 0x7F:
+            out += bytes([value & 0x7F | 0x80])
+            value >>= 7
+        return out + bytes([value])
+
+    out = b""
+    for field, value in fields.items():
+        if isinstance(value, int):
+            out += number(field << 3) + number(value)
+        else:
+            text = value.encode() if isinstance(value, str) else value
+            out += number(field << 3 | 2) + number(len(text)) + text
+    return out
