@@ -8,7 +8,7 @@
 static void on_refused_timer(uv_timer_t *timer);
 static void on_deadline_timer(uv_timer_t *timer);
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static bool check_url(const char *url, char **error_r)
 {
@@ -65,7 +65,8 @@ void pg_destroy(struct pg **pg_pointer)
     if (pg == NULL)
         return;
     pg->on_state = NULL;
-    LIST_EACH_SAFE (&pg->refused, node, following) {
+    LIST_EACH_SAFE(&pg->refused, node, following)
+    {
         struct pg_query *query = CONTAINER_OF(node, struct pg_query, node);
         query->callback = NULL;
         pg_query_finish(query, query->refused_status);
@@ -76,7 +77,7 @@ void pg_destroy(struct pg **pg_pointer)
     uv_close((uv_handle_t *)&pg->deadline_timer, pg_handle_closed);
 }
 
-/* --- state ----------------------------------------------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------------------------------------------------- */
 
 bool pg_is_connected(const struct pg *pg)
 {
@@ -104,7 +105,7 @@ void pg_connection_was_lost(struct pg *pg)
         pg->on_state(pg->on_state_context, false);
 }
 
-/* --- queries ----------------------------------------------------------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------------------------------------------------ */
 
 static void unlink_query(struct pg_query *query)
 {
@@ -222,7 +223,7 @@ void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char
         arm_deadline_timer(pg);
 }
 
-/* --- results ----------------------------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------------------------------ */
 
 size_t pg_row_count(const struct pg_result *result)
 {

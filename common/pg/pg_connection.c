@@ -16,7 +16,7 @@
 static void start_attempt(struct pg_connection *connection);
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-/* --- the socket's watcher --------------------------------------------------------------------------------------------- */
+/* --- the socket's watcher ----------------------------------------------------------------------------------------- */
 
 static void on_poll_closed(uv_handle_t *handle)
 {
@@ -52,7 +52,7 @@ static bool watch(struct pg_connection *connection, int events)
     return uv_poll_start(connection->poll, events, on_poll) == 0;
 }
 
-/* --- lost --------------------------------------------------------------------------------------------------------------- */
+/* --- lost --------------------------------------------------------------------------------------------------------- */
 
 static void on_retry(uv_timer_t *timer)
 {
@@ -91,7 +91,7 @@ static void lose(struct pg_connection *connection)
         pg_query_finish(CONTAINER_OF(connection->in_flight.next, struct pg_query, node), PG_UNCERTAIN);
 }
 
-/* --- connecting ---------------------------------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 static void on_attempt_timeout(uv_timer_t *timer)
 {
@@ -131,9 +131,9 @@ static void ignore_notice(void *context, const PGresult *notice)
 static void start_attempt(struct pg_connection *connection)
 {
     /* What stands before dbname can be set otherwise by the URL. */
-    const char *const keywords[] = {"tcp_user_timeout",    "keepalives_idle", "keepalives_interval",
-                                    "keepalives_count",    "client_encoding", "dbname",
-                                    "fallback_application_name", NULL};
+    const char *const keywords[] = {
+        "tcp_user_timeout", "keepalives_idle", "keepalives_interval",       "keepalives_count",
+        "client_encoding",  "dbname",          "fallback_application_name", NULL};
     const char *const values[] = {"10000", "10", "5", "3", "UTF8", connection->pg->url, "hansom", NULL};
     connection->state = PG_CONNECTION_CONNECTING;
     connection->conn = PQconnectStartParams(keywords, values, 1);
@@ -145,7 +145,7 @@ static void start_attempt(struct pg_connection *connection)
     PQsetNoticeReceiver(connection->conn, ignore_notice, NULL);
 }
 
-/* --- answers --------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 static struct pg_query *head(struct pg_connection *connection)
 {
@@ -252,7 +252,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         read_answers(connection);
 }
 
-/* --- sending --------------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------------------------ */
 
 bool pg_connection_send(struct pg_connection *connection, struct pg_query *query, const char *sql, size_t count,
                         const char *const *parameters)
@@ -269,7 +269,9 @@ bool pg_connection_send(struct pg_connection *connection, struct pg_query *query
     return true;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 void pg_connection_init(struct pg_connection *connection, struct pg *pg, unsigned index)
 {

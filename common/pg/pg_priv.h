@@ -19,7 +19,7 @@ struct pg_query {
     pg_result_cb *callback; /* NULL: nobody waits any more; the answer is thrown away */
     bool is_overdue;        /* the deadline has passed and was told */
     void *context;
-    PGresult *result;             /* kept until the server says that the transaction has ended */
+    PGresult *result;              /* kept until the server says that the transaction has ended */
     enum pg_status refused_status; /* in pg->refused */
 };
 

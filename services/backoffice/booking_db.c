@@ -59,7 +59,7 @@ void booking_db_write(struct backoffice *app, const struct booking *booking, pg_
              query_timeout_ms(app), callback, context);
 }
 
-/* --- the copy --------------------------------------------------------------------------------------------------------- */
+/* --- the copy ----------------------------------------------------------------------------------------------------- */
 
 static const char note_sql[] = "UPDATE bookings SET kv_published_version = $2::bigint "
                                "WHERE booking_id = $1 AND kv_published_version < $2::bigint";

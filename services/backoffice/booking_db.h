@@ -8,8 +8,7 @@
 struct backoffice;
 
 /* One row per booking: the columns that booking_from_row reads. */
-#define BOOKING_COLUMNS                                                                                                \
-    "booking_id, client_id, driver_id, status, version, created_at_ms, updated_at_ms, ended_at_ms"
+#define BOOKING_COLUMNS "booking_id, client_id, driver_id, status, version, created_at_ms, updated_at_ms, ended_at_ms"
 #define BOOKING_COLUMN_COUNT 8
 void booking_from_row(const struct pg_result *result, size_t row, struct booking *booking_r);
 

@@ -13,7 +13,7 @@
 #define API_KEYS_MAX 32
 #define API_KEY_LENGTH_MIN 16
 
-/* --- API keys ------------------------------------------------------------------------------------------------------ */
+/* --- API keys ----------------------------------------------------------------------------------------------------- */
 
 struct api_keys {
     char *keys[API_KEYS_MAX];
@@ -91,7 +91,7 @@ bool api_keys_accept(const struct api_keys *keys, const char *authorization)
     return is_known;
 }
 
-/* --- before the body: HTTP thread -------------------------------------------------------------------------------------- */
+/* --- before the body: HTTP thread --------------------------------------------------------------------------------- */
 
 static void refuse_method(struct exchange *exchange)
 {
@@ -165,7 +165,7 @@ void gate_admit(void *context, struct exchange *exchange, const char *method, co
         take_idempotency_key(exchange);
 }
 
-/* --- the whole request: loop thread ---------------------------------------------------------------------------------------- */
+/* --- the whole request: loop thread ------------------------------------------------------------------------------- */
 
 static bool read_json(struct exchange *exchange)
 {
@@ -190,7 +190,7 @@ void gate_handle(void *context, struct exchange *exchange)
         route->handle(app, exchange);
 }
 
-/* --- the answer: either thread -------------------------------------------------------------------------------------------- */
+/* --- the answer: either thread ------------------------------------------------------------------------------------ */
 
 void gate_note_answer(void *context, const struct exchange *exchange, double seconds)
 {

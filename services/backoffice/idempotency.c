@@ -22,7 +22,7 @@ static const char *route_name(const struct exchange *exchange)
     return route_names[exchange->route - routes];
 }
 
-/* --- the first answer is kept ------------------------------------------------------------------------------------------ */
+/* --- the first answer is kept ------------------------------------------------------------------------------------- */
 
 static void on_kept(void *context, enum pg_status status, const struct pg_result *result)
 {
@@ -64,7 +64,7 @@ static void before_send(struct exchange *exchange)
         forget_key(exchange);
 }
 
-/* --- is it the first? ----------------------------------------------------------------------------------------------------- */
+/* --- is it the first? --------------------------------------------------------------------------------------------- */
 
 static void replay(struct guard *guard, const struct pg_result *result)
 {

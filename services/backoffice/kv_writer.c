@@ -100,8 +100,8 @@ static void on_current(void *context, enum bus_status status, const struct bus_m
 
 static void read_current(struct kv_write *write)
 {
-    write->request = bus_kv_get(write->writer->bus, write->bucket, write->key, write->writer->timeout_ms, on_current,
-                                write);
+    write->request =
+        bus_kv_get(write->writer->bus, write->bucket, write->key, write->writer->timeout_ms, on_current, write);
 }
 
 void kv_write_newer(struct kv_writer *writer, const struct kv_record *record, kv_done_cb *callback, void *context)

@@ -29,7 +29,7 @@ struct outbox {
 
 static void look(struct outbox_lane *lane);
 
-/* --- one batch ---------------------------------------------------------------------------------------------------------- */
+/* --- one batch ---------------------------------------------------------------------------------------------------- */
 
 static void one_less(struct outbox_lane *lane)
 {
@@ -96,7 +96,7 @@ static void on_timer(uv_timer_t *timer)
         look(&outbox->lanes[i]);
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static const struct outbox_lane lanes[OUTBOX_BUCKET_COUNT] = {
     [OUTBOX_BOOKINGS] = {.sql = "SELECT " BOOKING_COLUMNS ", count(*) OVER () FROM bookings "

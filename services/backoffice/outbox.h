@@ -1,8 +1,8 @@
 #ifndef HANSOM_OUTBOX_H
 #define HANSOM_OUTBOX_H
 /*
- * Changes whose copy in NATS was not confirmed (NATS or this process was away) are published again, a bounded batch at a
- * time, until they are.
+ * Changes whose copy in NATS was not confirmed (NATS or this process was away) are published again, a bounded batch at
+ * a time, until they are.
  */
 struct backoffice;
 struct outbox;

@@ -50,12 +50,13 @@ void seal(const struct sealer *sealer, const char *context, const struct strbuf 
     random_bytes(box, NONCE_SIZE);
     EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     int length = 0, last = 0;
-    bool is_good = EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, sealer->key, box) == 1 &&
-                   EVP_EncryptUpdate(cipher, NULL, &length, (const unsigned char *)context, (int)strlen(context)) == 1 &&
-                   EVP_EncryptUpdate(cipher, box + NONCE_SIZE, &length, (const unsigned char *)plain->data,
-                                     (int)plain->length) == 1 &&
-                   EVP_EncryptFinal_ex(cipher, box + NONCE_SIZE + length, &last) == 1 &&
-                   EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG_SIZE, box + NONCE_SIZE + plain->length) == 1;
+    bool is_good =
+        EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, sealer->key, box) == 1 &&
+        EVP_EncryptUpdate(cipher, NULL, &length, (const unsigned char *)context, (int)strlen(context)) == 1 &&
+        EVP_EncryptUpdate(cipher, box + NONCE_SIZE, &length, (const unsigned char *)plain->data, (int)plain->length) ==
+            1 &&
+        EVP_EncryptFinal_ex(cipher, box + NONCE_SIZE + length, &last) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG_SIZE, box + NONCE_SIZE + plain->length) == 1;
     EVP_CIPHER_CTX_free(cipher);
     ASSERT(is_good);
     base64url_encode(out, box, size);
@@ -70,11 +71,12 @@ static bool open_box(const struct sealer *sealer, const char *context, struct st
     unsigned char *bytes = (unsigned char *)box->data, *text = (unsigned char *)strbuf_reserve(plain, size + 1);
     EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     int length = 0, last = 0;
-    bool is_good = EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, sealer->key, bytes) == 1 &&
-                   EVP_DecryptUpdate(cipher, NULL, &length, (const unsigned char *)context, (int)strlen(context)) == 1 &&
-                   EVP_DecryptUpdate(cipher, text, &length, bytes + NONCE_SIZE, (int)size) == 1 &&
-                   EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, bytes + NONCE_SIZE + size) == 1 &&
-                   EVP_DecryptFinal_ex(cipher, text + length, &last) == 1;
+    bool is_good =
+        EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, sealer->key, bytes) == 1 &&
+        EVP_DecryptUpdate(cipher, NULL, &length, (const unsigned char *)context, (int)strlen(context)) == 1 &&
+        EVP_DecryptUpdate(cipher, text, &length, bytes + NONCE_SIZE, (int)size) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, bytes + NONCE_SIZE + size) == 1 &&
+        EVP_DecryptFinal_ex(cipher, text + length, &last) == 1;
     EVP_CIPHER_CTX_free(cipher);
     if (is_good)
         strbuf_grown(plain, size);

@@ -17,7 +17,7 @@ static const char *number(char text[NUMBER_SIZE], int64_t value)
     return text;
 }
 
-/* --- refresh tokens ------------------------------------------------------------------------------------------------------ */
+/* --- refresh tokens ----------------------------------------------------------------------------------------------- */
 
 void refresh_token_generate(struct refresh_token *token_r)
 {
@@ -41,7 +41,7 @@ bool refresh_token_read(const char *text, char sha256_r[65])
     return true;
 }
 
-/* --- families -------------------------------------------------------------------------------------------------------------- */
+/* --- families ----------------------------------------------------------------------------------------------------- */
 
 /* created_at is never before the cut-off that was seen: a family made while a cut-off was being written is then before
  * it, and session_db_rotate refuses it. */
@@ -49,7 +49,8 @@ static const char create_sql[] =
     "WITH cutoff AS (SELECT COALESCE((SELECT not_before_ms FROM session_cutoffs WHERE user_id = $2), 0) AS ms), "
     "family AS (INSERT INTO refresh_families (family_id, user_id, role, platform, device_id, scopes, access_ttl_s, "
     "created_at_ms, expires_at_ms) "
-    "SELECT $1::uuid, $2, $3, $4, $5, $6::text[], $7::integer, GREATEST($8::bigint, cutoff.ms), $9::bigint FROM cutoff), "
+    "SELECT $1::uuid, $2, $3, $4, $5, $6::text[], $7::integer, GREATEST($8::bigint, cutoff.ms), $9::bigint FROM "
+    "cutoff), "
     "token AS (INSERT INTO refresh_tokens (token_sha256, family_id, expires_at_ms) VALUES ($10, $1::uuid, $9::bigint)) "
     "SELECT ms FROM cutoff";
 
@@ -117,7 +118,7 @@ void session_db_revoke_reused(struct backoffice *app, const char *old_sha256, in
              ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
 }
 
-/* --- cut-offs ------------------------------------------------------------------------------------------------------------------ */
+/* --- cut-offs ----------------------------------------------------------------------------------------------------- */
 
 /* Tokens may have been made for the second that an earlier cut-off begins: a new one is never the same. */
 void session_db_cut_off(struct backoffice *app, const char *user_id, int64_t now_ms, pg_result_cb *callback,
@@ -125,13 +126,14 @@ void session_db_cut_off(struct backoffice *app, const char *user_id, int64_t now
 {
     char now[NUMBER_SIZE], cutoff[NUMBER_SIZE];
     const char *const parameters[] = {user_id, number(now, now_ms), number(cutoff, cutoff_of(now_ms))};
-    pg_query(app->pg,
-             "WITH gone AS (UPDATE refresh_families SET revoked_at_ms = $2::bigint, revoked_why = 'cut_off' "
-             "WHERE user_id = $1 AND revoked_at_ms IS NULL) "
-             "INSERT INTO session_cutoffs AS c (user_id, not_before_ms) VALUES ($1, $3::bigint) "
-             "ON CONFLICT (user_id) DO UPDATE SET not_before_ms = GREATEST(c.not_before_ms + 1000, EXCLUDED.not_before_ms) "
-             "RETURNING not_before_ms",
-             ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
+    pg_query(
+        app->pg,
+        "WITH gone AS (UPDATE refresh_families SET revoked_at_ms = $2::bigint, revoked_why = 'cut_off' "
+        "WHERE user_id = $1 AND revoked_at_ms IS NULL) "
+        "INSERT INTO session_cutoffs AS c (user_id, not_before_ms) VALUES ($1, $3::bigint) "
+        "ON CONFLICT (user_id) DO UPDATE SET not_before_ms = GREATEST(c.not_before_ms + 1000, EXCLUDED.not_before_ms) "
+        "RETURNING not_before_ms",
+        ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
 }
 
 static uint64_t packed_cutoff(const void *bytes, size_t length)

@@ -1,8 +1,8 @@
 #ifndef HANSOM_SESSION_DB_H
 #define HANSOM_SESSION_DB_H
 /*
- * Sessions in PostgreSQL: families of refresh tokens, and the cut-off before which a user's tokens are refused (its copy
- * is the bucket "sessions"). Only hashes of refresh tokens are kept.
+ * Sessions in PostgreSQL: families of refresh tokens, and the cut-off before which a user's tokens are refused (its
+ * copy is the bucket "sessions"). Only hashes of refresh tokens are kept.
  */
 #include "core/session_rules.h"
 #include "kv_writer.h"

@@ -46,7 +46,7 @@ static void free_refresh(struct refresh *refresh)
     uv_close((uv_handle_t *)&refresh->repeat, on_repeat_closed);
 }
 
-/* --- the answer -------------------------------------------------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------------------------------------------- */
 
 static void send_reply(struct backoffice *app, const char *subject, const Hansom__TokenRefreshReply *reply,
                        enum refresh_outcome outcome)
@@ -112,7 +112,7 @@ static void grant(struct refresh *refresh, const struct pg_result *result)
     free_refresh(refresh);
 }
 
-/* --- the rotation -------------------------------------------------------------------------------------------------------- */
+/* --- the rotation ------------------------------------------------------------------------------------------------- */
 
 static void rotate(struct refresh *refresh)
 {
@@ -181,8 +181,7 @@ static void on_request(void *context, const struct bus_message *message)
     struct token_refresher *refresher = context;
     if (message->reply == NULL || strlen(message->reply) >= SUBJECT_SIZE)
         return;
-    Hansom__TokenRefreshRequest *request =
-        hansom__token_refresh_request__unpack(NULL, message->length, message->data);
+    Hansom__TokenRefreshRequest *request = hansom__token_refresh_request__unpack(NULL, message->length, message->data);
     char old_sha256[65];
     if (request != NULL && refresh_token_read(request->refresh_token, old_sha256))
         start(refresher, message->reply, old_sha256);
@@ -192,7 +191,7 @@ static void on_request(void *context, const struct bus_message *message)
         hansom__token_refresh_request__free_unpacked(request, NULL);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 struct token_refresher *token_refresher_create(struct backoffice *app)
 {

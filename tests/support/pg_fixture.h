@@ -11,8 +11,8 @@ struct pg_fixture {
     char url[160];
 };
 
-/* False when PostgreSQL is not installed; anything else that goes wrong aborts the test. The server dies with the test's
- * process; when that runs as root, the server runs as postgres or nobody. */
+/* False when PostgreSQL is not installed; anything else that goes wrong aborts the test. The server dies with the
+ * test's process; when that runs as root, the server runs as postgres or nobody. */
 bool pg_fixture_start(struct pg_fixture *fixture);
 /* SIGQUIT, an immediate end as of a crash; and started again on the same port and folder. */
 void pg_fixture_kill(struct pg_fixture *fixture);

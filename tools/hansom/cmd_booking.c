@@ -20,9 +20,12 @@ static const char usage[] =
     "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api.key)\n";
 
 static const struct option long_options[] = {
-    {"client", required_argument, NULL, 'c'},       {"driver", required_argument, NULL, 'd'},
-    {"status", required_argument, NULL, 's'},       {"internal", required_argument, NULL, 'i'},
-    {"api-key-file", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'},
+    {"client", required_argument, NULL, 'c'},
+    {"driver", required_argument, NULL, 'd'},
+    {"status", required_argument, NULL, 's'},
+    {"internal", required_argument, NULL, 'i'},
+    {"api-key-file", required_argument, NULL, 'k'},
+    {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 

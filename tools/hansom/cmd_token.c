@@ -22,10 +22,14 @@ static const char usage[] =
     "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api.key)\n";
 
 static const struct option long_options[] = {
-    {"user", required_argument, NULL, 'u'},         {"role", required_argument, NULL, 'r'},
-    {"platform", required_argument, NULL, 'p'},     {"ttl", required_argument, NULL, 't'},
-    {"json", no_argument, NULL, 'j'},               {"internal", required_argument, NULL, 'i'},
-    {"api-key-file", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'},
+    {"user", required_argument, NULL, 'u'},
+    {"role", required_argument, NULL, 'r'},
+    {"platform", required_argument, NULL, 'p'},
+    {"ttl", required_argument, NULL, 't'},
+    {"json", no_argument, NULL, 'j'},
+    {"internal", required_argument, NULL, 'i'},
+    {"api-key-file", required_argument, NULL, 'k'},
+    {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 

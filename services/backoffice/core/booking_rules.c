@@ -3,7 +3,7 @@
 #include "core/json_fields.h"
 #include "wire/wire.h"
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static bool needs_driver(Hansom__BookingStatus status)
 {
@@ -35,7 +35,7 @@ bool booking_wish_read(const struct cJSON *body, struct booking_wish *wish_r, ch
     return true;
 }
 
-/* --- changing ------------------------------------------------------------------------------------------------------ */
+/* --- changing ----------------------------------------------------------------------------------------------------- */
 
 static const char *driver_text(const struct booking_wish *wish)
 {
@@ -84,7 +84,7 @@ enum booking_change booking_apply(const struct booking *existing, const char *bo
     return BOOKING_UPDATED;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 void booking_write_json(const struct booking *booking, struct json_writer *json)
 {

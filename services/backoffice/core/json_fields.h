@@ -18,8 +18,8 @@ bool field_fail(struct field_error *error, const char *text);
 MUST_CHECK bool field_text(const struct cJSON *body, const char *name, enum field_presence presence,
                            const char **value_r, struct field_error *error);
 /* A string that is an id (base/ids.h). */
-MUST_CHECK bool field_id(const struct cJSON *body, const char *name, enum field_presence presence,
-                         const char **value_r, struct field_error *error);
+MUST_CHECK bool field_id(const struct cJSON *body, const char *name, enum field_presence presence, const char **value_r,
+                         struct field_error *error);
 /* An integer; absent or null leaves *value_r. */
 MUST_CHECK bool field_int(const struct cJSON *body, const char *name, int64_t min, int64_t max, int64_t *value_r,
                           struct field_error *error);

@@ -9,7 +9,7 @@
 #define DEVICE_LENGTH_MAX 128
 #define SCOPE_LENGTH_MAX 200
 
-/* --- scopes --------------------------------------------------------------------------------------------------------- */
+/* --- scopes ------------------------------------------------------------------------------------------------------- */
 
 static const char *pattern_of(const char *scope)
 {
@@ -55,7 +55,7 @@ void scopes_write_array(struct strbuf *out, const char *const *scopes, size_t co
     strbuf_append_char(out, '}');
 }
 
-/* --- the request ------------------------------------------------------------------------------------------------------ */
+/* --- the request -------------------------------------------------------------------------------------------------- */
 
 static bool is_printable(const char *text, size_t length_max)
 {
@@ -105,11 +105,10 @@ bool session_wish_read(const cJSON *body, struct session_wish *wish_r, char *err
            field_text(body, "role", FIELD_REQUIRED, &wish_r->role, &why) &&
            field_text(body, "platform", FIELD_REQUIRED, &wish_r->platform, &why) &&
            field_text(body, "device_id", FIELD_OPTIONAL, &wish_r->device_id, &why) && check_texts(wish_r, &why) &&
-           read_scopes(body, wish_r, &why) &&
-           field_int(body, "ttl_s", 1, SESSION_TTL_MAX_S, &wish_r->ttl_s, &why);
+           read_scopes(body, wish_r, &why) && field_int(body, "ttl_s", 1, SESSION_TTL_MAX_S, &wish_r->ttl_s, &why);
 }
 
-/* --- times -------------------------------------------------------------------------------------------------------------- */
+/* --- times -------------------------------------------------------------------------------------------------------- */
 
 int64_t cutoff_of(int64_t now_ms)
 {

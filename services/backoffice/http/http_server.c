@@ -40,7 +40,7 @@ void http_refuse(struct exchange *exchange, enum error_code code, const char *de
     exchange_set_failure(exchange, code, detail);
 }
 
-/* --- the answer ------------------------------------------------------------------------------------------------------ */
+/* --- the answer --------------------------------------------------------------------------------------------------- */
 
 static void add_headers(const struct exchange *exchange, struct MHD_Response *response)
 {
@@ -64,8 +64,7 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
 static enum MHD_Result respond(struct exchange *exchange)
 {
     const struct http_config *config = &exchange->server->config;
-    config->note_answer(config->context, exchange,
-                        (double)(clock_monotonic_us() - exchange->started_us) / 1000000.0);
+    config->note_answer(config->context, exchange, (double)(clock_monotonic_us() - exchange->started_us) / 1000000.0);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(exchange->answer.length, exchange->answer.data, MHD_RESPMEM_MUST_COPY);
     add_headers(exchange, response);
@@ -83,7 +82,7 @@ void exchange_send(struct exchange *exchange)
     MHD_resume_connection(connection);
 }
 
-/* --- from the HTTP thread to the loop ------------------------------------------------------------------------------------ */
+/* --- from the HTTP thread to the loop ----------------------------------------------------------------------------- */
 
 static enum MHD_Result hand_over(struct exchange *exchange)
 {
@@ -124,7 +123,7 @@ static void on_wake(uv_async_t *wake)
     }
 }
 
-/* --- the HTTP thread -------------------------------------------------------------------------------------------------------- */
+/* --- the HTTP thread ---------------------------------------------------------------------------------------------- */
 
 static void name_request(struct exchange *exchange)
 {
@@ -213,7 +212,9 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     atomic_fetch_sub(&server->active, 1);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool start_daemon(struct http_server *server, struct strbuf *error)
 {
@@ -224,11 +225,11 @@ static bool start_daemon(struct http_server *server, struct strbuf *error)
         return false;
     }
     errno = 0;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, config->port, NULL, NULL, on_request, server,
-        MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, config->max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, config->port, NULL, NULL, on_request,
+                         server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, config->max_connections,
+                         MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                         server, MHD_OPTION_END);
     if (server->daemon == NULL) {
         strbuf_appendf(error, "internal_port %u on %s: %s", config->port, config->address,
                        errno != 0 ? strerror(errno) : "cannot listen");

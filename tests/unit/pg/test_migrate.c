@@ -55,8 +55,8 @@ static bool has_table(struct pg_fixture *server, const char *name)
 {
     PGconn *connection = PQconnectdb(server->url);
     const char *const parameters[] = {name};
-    PGresult *result = PQexecParams(connection, "SELECT 1 WHERE to_regclass($1) IS NOT NULL", 1, NULL, parameters,
-                                    NULL, NULL, 0);
+    PGresult *result =
+        PQexecParams(connection, "SELECT 1 WHERE to_regclass($1) IS NOT NULL", 1, NULL, parameters, NULL, NULL, 0);
     bool has = PQntuples(result) == 1;
     PQclear(result);
     PQfinish(connection);

@@ -113,7 +113,8 @@ Test(booking_rules, is_packed_and_written)
     struct json_writer json;
     json_writer_init(&json, &out);
     booking_write_json(&booking, &json);
-    cr_assert_str_eq(out.data, "{\"booking_id\":\"b1\",\"client_id\":\"c1\",\"driver_id\":\"d1\",\"status\":\"assigned\","
-                               "\"created_at\":\"2025-01-01T12:00:00Z\",\"updated_at\":\"2025-01-01T12:00:00Z\"}");
+    cr_assert_str_eq(out.data,
+                     "{\"booking_id\":\"b1\",\"client_id\":\"c1\",\"driver_id\":\"d1\",\"status\":\"assigned\","
+                     "\"created_at\":\"2025-01-01T12:00:00Z\",\"updated_at\":\"2025-01-01T12:00:00Z\"}");
     strbuf_finish(&out);
 }

@@ -7,9 +7,18 @@ Test(session_rules, scopes)
 {
     static const char *const good[] = {"subscribe:>", "subscribe:booking.*.tracking", "publish:booking.B-1.chat",
                                        "subscribe:user.u_1.>", "publish:*"};
-    static const char *const bad[] = {"", "subscribe:", "read:booking.>", "subscribe:booking..chat", "subscribe:.a",
-                                      "subscribe:a.", "subscribe:>.a", "subscribe:a*.b", "subscribe:a b", "booking.>",
-                                      "publish:a.>>", "Subscribe:a"};
+    static const char *const bad[] = {"",
+                                      "subscribe:",
+                                      "read:booking.>",
+                                      "subscribe:booking..chat",
+                                      "subscribe:.a",
+                                      "subscribe:a.",
+                                      "subscribe:>.a",
+                                      "subscribe:a*.b",
+                                      "subscribe:a b",
+                                      "booking.>",
+                                      "publish:a.>>",
+                                      "Subscribe:a"};
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         cr_assert(scope_is_well_formed(good[i]), "%s", good[i]);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
