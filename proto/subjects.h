@@ -6,38 +6,40 @@
  */
 
 /* What clients send enters under in.; {p} is partition_of(id). */
-#define SUBJECT_IN_TRACKING "in.%u.booking.%s.tracking"    /* gateway -> throttle: LocationBatch; p of the booking */
+#define SUBJECT_IN_TRACKING "in.%u.booking.%s.tracking" /* gateway -> throttle: LocationBatch; p of the booking */
 #define SUBJECT_IN_TRACKING_PARTITION "in.%u.booking.*.tracking"
-#define SUBJECT_IN_HEARTBEAT "in.%u.driver.%s.heartbeat"   /* gateway -> presence: Heartbeat; p of the driver */
+#define SUBJECT_IN_HEARTBEAT "in.%u.driver.%s.heartbeat" /* gateway -> presence: Heartbeat; p of the driver */
 #define SUBJECT_IN_HEARTBEAT_PARTITION "in.%u.driver.*.heartbeat"
-#define SUBJECT_IN_FIX "in.%u.driver.%s.fix"               /* throttle -> presence: AcceptedFix; p of the driver */
+#define SUBJECT_IN_FIX "in.%u.driver.%s.fix" /* throttle -> presence: AcceptedFix; p of the driver */
 #define SUBJECT_IN_FIX_PARTITION "in.%u.driver.*.fix"
-#define SUBJECT_IN_CONNECTION "in.%u.user.%s.connection"   /* gateway -> presence: Connection; p of the user */
+#define SUBJECT_IN_CONNECTION "in.%u.user.%s.connection" /* gateway -> presence: Connection; p of the user */
 #define SUBJECT_IN_CONNECTION_PARTITION "in.%u.user.*.connection"
-#define SUBJECT_IN_VIEWERS "in.%u.driver.%s.viewers"       /* gateway -> presence: Viewers; p of the driver */
+#define SUBJECT_IN_VIEWERS "in.%u.driver.%s.viewers" /* gateway -> presence: Viewers; p of the driver */
 #define SUBJECT_IN_VIEWERS_PARTITION "in.%u.driver.*.viewers"
-#define SUBJECT_IN_EVENTS "in.user.%s.events"              /* -> stream EVENTS: UserEvent */
+#define SUBJECT_IN_EVENTS "in.user.%s.events" /* -> stream EVENTS: UserEvent */
 
 /* What subscribers receive, on the channel's own name. */
-#define SUBJECT_TRACKING "booking.%s.tracking"             /* throttle (fixes), presence (stale, online): TrackingItem */
-#define SUBJECT_BOOKING_PRESENCE "booking.%s.presence"     /* presence: ParticipantChange */
-#define SUBJECT_DRIVER_PRESENCE "driver.%s.presence"       /* presence: PresenceChange */
-#define SUBJECT_EVENTS "user.%s.events"                    /* republished by stream EVENTS: UserEvent */
-#define SUBJECT_RPC_MEMBER "rpc.%u.user.%s.member"         /* request to presence: empty -> Members of 0 or 1; p of the user */
+#define SUBJECT_TRACKING "booking.%s.tracking"         /* throttle (fixes), presence (stale, online): TrackingItem */
+#define SUBJECT_BOOKING_PRESENCE "booking.%s.presence" /* presence: ParticipantChange */
+#define SUBJECT_DRIVER_PRESENCE "driver.%s.presence"   /* presence: PresenceChange */
+#define SUBJECT_EVENTS "user.%s.events"                /* republished by stream EVENTS: UserEvent */
+#define SUBJECT_RPC_MEMBER "rpc.%u.user.%s.member" /* request to presence: empty -> Members of 0 or 1; p of the user   \
+                                                    */
 #define SUBJECT_RPC_MEMBER_PARTITION "rpc.%u.user.*.member"
-#define SUBJECT_RPC_DRIVER_BOOKINGS "rpc.%u.driver.%s.bookings" /* request to presence: empty -> DriverBookings; p of the driver */
+#define SUBJECT_RPC_DRIVER_BOOKINGS                                                                                    \
+    "rpc.%u.driver.%s.bookings" /* request to presence: empty -> DriverBookings; p of the driver */
 #define SUBJECT_RPC_DRIVER_BOOKINGS_PARTITION "rpc.%u.driver.*.bookings"
 
 /* Last values. The stream holds one message per subject. */
-#define SUBJECT_POSITION_LAST SUBJECT_TRACKING             /* stream POSITION listens to it */
+#define SUBJECT_POSITION_LAST SUBJECT_TRACKING /* stream POSITION listens to it */
 
 /* Between gateways and presence. */
-#define SUBJECT_GATEWAY_ALIVE "gateway.%s.alive"           /* each second: GatewayAlive */
+#define SUBJECT_GATEWAY_ALIVE "gateway.%s.alive" /* each second: GatewayAlive */
 #define SUBJECT_GATEWAY_ALIVE_ALL "gateway.*.alive"
-#define SUBJECT_PRESENCE_SYNC "presence.sync.%u"           /* presence -> gateways: announce all of partition p again */
+#define SUBJECT_PRESENCE_SYNC "presence.sync.%u" /* presence -> gateways: announce all of partition p again */
 #define SUBJECT_PRESENCE_SYNC_ALL "presence.sync.*"
 
-#define SUBJECT_AUDIT_ACCESS "audit.access"                  /* gateway -> stream AUDIT: AuditRecord */
+#define SUBJECT_AUDIT_ACCESS "audit.access" /* gateway -> stream AUDIT: AuditRecord */
 
 /* Requests to backoffice (queue group "backoffice"). */
 #define SUBJECT_RPC_TOKEN_REFRESH "rpc.backoffice.token.refresh" /* TokenRefreshRequest -> TokenRefreshReply */

@@ -15,9 +15,9 @@
 /* Who a valid token speaks for. Reference-counted: many sessions may share a verified token. */
 struct principal {
     char *user_id;
-    int role;           /* Hansom__Role */
-    char *platform;     /* may be NULL */
-    char *token_id;     /* jti, may be NULL */
+    int role;       /* Hansom__Role */
+    char *platform; /* may be NULL */
+    char *token_id; /* jti, may be NULL */
     int64_t issued_at_ms;
     int64_t expires_at_ms;
     char **scopes; /* "subscribe:booking.*.tracking" */

@@ -18,8 +18,8 @@ struct signer *signer_load(const char *key_path, const char *kid, const char *al
     strbuf_init(&signer->key, 512);
     signer->kid = mem_strdup(kid);
     signer->algorithm = jwt_str_alg(algorithm);
-    bool is_known = signer->algorithm == JWT_ALG_ES256 || signer->algorithm == JWT_ALG_RS256 ||
-                    signer->algorithm == JWT_ALG_HS256;
+    bool is_known =
+        signer->algorithm == JWT_ALG_ES256 || signer->algorithm == JWT_ALG_RS256 || signer->algorithm == JWT_ALG_HS256;
     if (!is_known)
         *error_r = mem_strdup("alg: must be ES256, RS256 or HS256");
     bool is_shared = signer->algorithm == JWT_ALG_HS256;
@@ -76,8 +76,7 @@ static int fill(jwt_t *token, const struct signer *signer, const struct token_re
     if (error == 0)
         error = jwt_add_header(token, "kid", signer->kid);
     if (error == 0)
-        error = jwt_set_alg(token, signer->algorithm, (const unsigned char *)signer->key.data,
-                            (int)signer->key.length);
+        error = jwt_set_alg(token, signer->algorithm, (const unsigned char *)signer->key.data, (int)signer->key.length);
     return error;
 }
 
@@ -98,9 +97,12 @@ char *token_sign(struct signer *signer, const struct token_request *request, cha
 
 const char *const *role_default_scopes(const char *role)
 {
-    static const char *const client[] = {"subscribe:booking.*.tracking", "subscribe:booking.*.chat",
-                                         "subscribe:booking.*.presence", "subscribe:user.*.events",
-                                         "subscribe:driver.*.presence",  "publish:booking.*.chat",
+    static const char *const client[] = {"subscribe:booking.*.tracking",
+                                         "subscribe:booking.*.chat",
+                                         "subscribe:booking.*.presence",
+                                         "subscribe:user.*.events",
+                                         "subscribe:driver.*.presence",
+                                         "publish:booking.*.chat",
                                          NULL};
     static const char *const driver[] = {"subscribe:booking.*.tracking", "subscribe:booking.*.chat",
                                          "subscribe:booking.*.presence", "subscribe:user.*.events",

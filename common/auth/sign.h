@@ -10,8 +10,8 @@ void signer_destroy(struct signer **signer);
 
 struct token_request {
     const char *user_id, *role;
-    const char *platform;   /* may be NULL */
-    const char *token_id;   /* jti */
+    const char *platform;          /* may be NULL */
+    const char *token_id;          /* jti */
     const char *issuer, *audience; /* may be NULL */
     const char *const *scopes;
     size_t scope_count;

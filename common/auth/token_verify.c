@@ -43,7 +43,8 @@ static cJSON *decode_object(const char *text, size_t length)
     return NULL;
 }
 
-/* --- signature -------------------------------------------------------------------------------------------------------- */
+/* --- signature
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* JWS has r and s side by side (RFC 7518 3.4), OpenSSL wants them in DER. */
 static bool verify_es256(EVP_PKEY *key, const struct parts *parts, const struct strbuf *signature)
@@ -119,8 +120,8 @@ static bool check_signature(const struct key_set *keys, const struct parts *part
         return false;
     struct strbuf signature;
     strbuf_init(&signature, 512);
-    bool is_good = base64url_decode(&signature, parts->text + parts->signed_length + 1,
-                                    parts->length - parts->signed_length - 1);
+    bool is_good =
+        base64url_decode(&signature, parts->text + parts->signed_length + 1, parts->length - parts->signed_length - 1);
     bool is_verified = false;
     for (size_t i = 0; i < keys->count && is_good && !is_verified; i++) {
         const struct key *key = &keys->keys[i];
@@ -131,7 +132,8 @@ static bool check_signature(const struct key_set *keys, const struct parts *part
     return is_verified;
 }
 
-/* --- claims ------------------------------------------------------------------------------------------------------------- */
+/* --- claims
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Whole seconds; absent: *seconds_r is untouched and is_required decides. */
 static bool read_seconds(const cJSON *claims, const char *name, bool is_required, int64_t *seconds_r)

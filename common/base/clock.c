@@ -113,13 +113,12 @@ bool rfc3339_parse(const char *text, size_t length, int64_t *unix_ms_r)
     struct reader reader = {text, text + length};
     int64_t year, month, day, hour, minute, second, milliseconds, offset_minutes;
     char separator;
-    bool is_read = read_digits(&reader, 4, &year) && read_char(&reader, "-", &separator) &&
-                   read_digits(&reader, 2, &month) && read_char(&reader, "-", &separator) &&
-                   read_digits(&reader, 2, &day) && read_char(&reader, "Tt ", &separator) &&
-                   read_digits(&reader, 2, &hour) && read_char(&reader, ":", &separator) &&
-                   read_digits(&reader, 2, &minute) && read_char(&reader, ":", &separator) &&
-                   read_digits(&reader, 2, &second) && read_fraction(&reader, &milliseconds) &&
-                   read_offset(&reader, &offset_minutes) && reader.at == reader.end;
+    bool is_read =
+        read_digits(&reader, 4, &year) && read_char(&reader, "-", &separator) && read_digits(&reader, 2, &month) &&
+        read_char(&reader, "-", &separator) && read_digits(&reader, 2, &day) && read_char(&reader, "Tt ", &separator) &&
+        read_digits(&reader, 2, &hour) && read_char(&reader, ":", &separator) && read_digits(&reader, 2, &minute) &&
+        read_char(&reader, ":", &separator) && read_digits(&reader, 2, &second) &&
+        read_fraction(&reader, &milliseconds) && read_offset(&reader, &offset_minutes) && reader.at == reader.end;
     if (!is_read || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (unsigned)month) || hour > 23 ||
         minute > 59 || second > 60)
         return false;

@@ -9,7 +9,8 @@ bool id_is_valid(const char *text, size_t length)
         return false;
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
-        bool is_allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        bool is_allowed =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
         if (!is_allowed)
             return false;
     }

@@ -39,7 +39,7 @@ static inline void list_remove(struct list_node *node)
 
 #define LIST_EACH(head, node) for (struct list_node *node = (head)->next; node != (head); node = node->next)
 #define LIST_EACH_SAFE(head, node, following)                                                                          \
-    for (struct list_node *node = (head)->next, *following = node->next; node != (head);                              \
+    for (struct list_node *node = (head)->next, *following = node->next; node != (head);                               \
          node = following, following = node->next)
 
 #endif

@@ -69,7 +69,8 @@ static size_t fire_slot(struct timer_wheel *wheel, struct list_node *slot, uint6
     /* Onto a list of its own: what callbacks start lands in the slots, what they stop leaves this list. */
     struct list_node due;
     list_init(&due);
-    LIST_EACH_SAFE (slot, node, following) {
+    LIST_EACH_SAFE(slot, node, following)
+    {
         if (CONTAINER_OF(node, struct wheel_timer, node)->deadline_ms <= now_ms) {
             list_remove(node);
             list_append(&due, node);

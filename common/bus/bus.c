@@ -50,7 +50,8 @@ static bool queue_take_all(struct bus *bus)
     return taken.count > 0;
 }
 
-/* --- callbacks on nats.c's threads ---------------------------------------------------------------------------------- */
+/* --- callbacks on nats.c's threads ----------------------------------------------------------------------------------
+ */
 
 static void on_nats_message(natsConnection *nats, natsSubscription *nats_subscription, natsMsg *message, void *closure)
 {
@@ -104,7 +105,8 @@ static void on_nats_error(natsConnection *nats, natsSubscription *nats_subscript
     LOG_WARN("bus_error", LOG_STR("error", natsStatus_GetText(status)), LOG_INT("dropped", dropped));
 }
 
-/* --- messages on the loop ------------------------------------------------------------------------------------------- */
+/* --- messages on the loop -------------------------------------------------------------------------------------------
+ */
 
 static const char *header(natsMsg *raw, const char *name)
 {
@@ -222,7 +224,8 @@ static void on_wake(uv_async_t *wake)
         bus->on_batch_end(bus->on_batch_end_context);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static natsStatus set_servers(natsOptions *options, const char *url)
 {
@@ -281,8 +284,8 @@ static void init_handles(struct bus *bus)
 
 static void free_bus(struct bus *bus)
 {
-    LIST_EACH_SAFE (&bus->subscriptions, node, following)
-        subscription_free(CONTAINER_OF(node, struct bus_subscription, node));
+    LIST_EACH_SAFE(&bus->subscriptions, node, following)
+    subscription_free(CONTAINER_OF(node, struct bus_subscription, node));
     for (size_t i = 0; i < bus->incoming.count; i++)
         natsMsg_Destroy(bus->incoming.entries[i].message);
     mem_free(bus->incoming.entries);
@@ -383,7 +386,8 @@ void bus_on_batch_end(struct bus *bus, bus_batch_cb *callback, void *context)
     bus->on_batch_end_context = context;
 }
 
-/* --- subscribe and publish ---------------------------------------------------------------------------------------------- */
+/* --- subscribe and publish
+ * ---------------------------------------------------------------------------------------------- */
 
 struct bus_subscription *bus_subscribe(struct bus *bus, const char *subject, const char *queue,
                                        bus_message_cb *callback, void *context)
@@ -397,10 +401,9 @@ struct bus_subscription *bus_subscribe(struct bus *bus, const char *subject, con
     bus->unfinished_subscriptions++;
     uv_mutex_unlock(&bus->lock);
     natsStatus status =
-        queue == NULL
-            ? natsConnection_Subscribe(&subscription->nats, bus->nats, subject, on_nats_message, subscription)
-            : natsConnection_QueueSubscribe(&subscription->nats, bus->nats, subject, queue, on_nats_message,
-                                            subscription);
+        queue == NULL ? natsConnection_Subscribe(&subscription->nats, bus->nats, subject, on_nats_message, subscription)
+                      : natsConnection_QueueSubscribe(&subscription->nats, bus->nats, subject, queue, on_nats_message,
+                                                      subscription);
     TRY(natsSubscription_SetOnCompleteCB(subscription->nats, on_nats_subscription_done, subscription));
     TRY(natsSubscription_SetPendingLimits(subscription->nats, PENDING_MESSAGES_MAX, -1));
     if (status != NATS_OK)

@@ -17,7 +17,7 @@ struct bus_subscription;
 struct bus_request;
 
 struct bus_config {
-    const char *url; /* one or several, comma separated */
+    const char *url;             /* one or several, comma separated */
     const char *user, *password; /* may be NULL or empty */
     const char *name;            /* shown by the server's monitoring */
     int replicas;                /* of streams and buckets, 1..5 */
@@ -111,12 +111,13 @@ struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uin
  */
 typedef void bus_load_done_cb(void *context, enum bus_status status);
 struct bus_load;
-struct bus_load *bus_load_last(struct bus *bus, const char *stream, const char *filter_subject,
-                               bus_message_cb *on_item, bus_load_done_cb *on_done, void *context);
+struct bus_load *bus_load_last(struct bus *bus, const char *stream, const char *filter_subject, bus_message_cb *on_item,
+                               bus_load_done_cb *on_done, void *context);
 /* Stops it; no callback comes after. Clears the pointer; NULL is allowed; must not be used after on_done. */
 void bus_load_cancel(struct bus_load **load);
 
-/* The i-th token of a subject ("booking.X.tracking", 1 -> "X") into a buffer; false if there is none or it is too long. */
+/* The i-th token of a subject ("booking.X.tracking", 1 -> "X") into a buffer; false if there is none or it is too long.
+ */
 MUST_CHECK bool bus_subject_token(const char *subject, unsigned index, char *buffer, size_t size);
 
 struct bus_stats {

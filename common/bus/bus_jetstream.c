@@ -46,8 +46,7 @@ static void on_ack(struct bus_request *request, enum bus_status status, natsMsg 
 }
 
 struct bus_request *bus_store(struct bus *bus, const char *subject, const char *message_id, uint64_t expected_revision,
-                              const void *data, size_t length, uint32_t timeout_ms, bus_ack_cb *callback,
-                              void *context)
+                              const void *data, size_t length, uint32_t timeout_ms, bus_ack_cb *callback, void *context)
 {
     struct bus_outgoing outgoing = {.subject = subject, .data = data, .length = length};
     size_t headers = 0;

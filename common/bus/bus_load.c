@@ -135,8 +135,8 @@ static void create_consumer(struct bus_load *load, const char *stream, const cha
     strbuf_finish(&body);
 }
 
-struct bus_load *bus_load_last(struct bus *bus, const char *stream, const char *filter_subject,
-                               bus_message_cb *on_item, bus_load_done_cb *on_done, void *context)
+struct bus_load *bus_load_last(struct bus *bus, const char *stream, const char *filter_subject, bus_message_cb *on_item,
+                               bus_load_done_cb *on_done, void *context)
 {
     struct bus_load *load = mem_alloc(sizeof(*load));
     load->bus = bus;

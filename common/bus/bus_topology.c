@@ -28,8 +28,7 @@ struct stream_row {
 static const struct stream_row rows[] = {
 #define STREAM(name, subjects, storage, per_subject, max_age_s, duplicate_s, source, destination)                      \
     {#name, subjects, storage, per_subject, (max_age_s)*1000ull, (duplicate_s)*1000ull, source, destination, false},
-#define BUCKET(name, storage, ttl_ms)                                                                                  \
-    {"KV_" #name, "$KV." #name ".>", storage, 1, ttl_ms, 0, NULL, NULL, true},
+#define BUCKET(name, storage, ttl_ms) {"KV_" #name, "$KV." #name ".>", storage, 1, ttl_ms, 0, NULL, NULL, true},
 #include "proto/streams.def"
 #undef STREAM
 #undef BUCKET

@@ -30,10 +30,10 @@ struct partition {
     struct lease_set *set;
     uint32_t number;
     bool is_held;
-    uint64_t revision;         /* held: of our last renewal; else of a lease that a former run of ours left, or 0 */
-    uint64_t renewed_ms;       /* when the renewal that succeeded was sent */
-    uint64_t sent_ms;          /* when the request under way was sent */
-    uint64_t retry_at_ms;      /* not held: no attempt before */
+    uint64_t revision;    /* held: of our last renewal; else of a lease that a former run of ours left, or 0 */
+    uint64_t renewed_ms;  /* when the renewal that succeeded was sent */
+    uint64_t sent_ms;     /* when the request under way was sent */
+    uint64_t retry_at_ms; /* not held: no attempt before */
     struct bus_request *request;
 };
 
@@ -75,7 +75,8 @@ static void partition_subject(const struct lease_set *set, uint32_t number, char
     snprintf(buffer, SUBJECT_SIZE, KEY_PREFIX "%s.%u", set->service, number);
 }
 
-/* --- holding --------------------------------------------------------------------------------------------------------- */
+/* --- holding ---------------------------------------------------------------------------------------------------------
+ */
 
 static void set_held(struct partition *partition, bool is_held)
 {
@@ -149,13 +150,15 @@ static void give_back(struct partition *partition, uint64_t now_ms)
         bus_delete_sequence(set->bus, STREAM_LEASES, revision, REQUEST_TIMEOUT_MS, on_deleted, partition);
 }
 
-/* --- members ------------------------------------------------------------------------------------------------------------ */
+/* --- members
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void member_seen(struct lease_set *set, const char *name, uint64_t now_ms)
 {
     if (str_equal(name, set->instance))
         return;
-    LIST_EACH (&set->members, node) {
+    LIST_EACH(&set->members, node)
+    {
         struct member *member = CONTAINER_OF(node, struct member, node);
         if (str_equal(member->name, name)) {
             member->seen_ms = now_ms;
@@ -172,7 +175,8 @@ static void member_seen(struct lease_set *set, const char *name, uint64_t now_ms
 static uint32_t members_alive(struct lease_set *set, uint64_t now_ms)
 {
     uint32_t count = 1;
-    LIST_EACH_SAFE (&set->members, node, following) {
+    LIST_EACH_SAFE(&set->members, node, following)
+    {
         struct member *member = CONTAINER_OF(node, struct member, node);
         if (now_ms - member->seen_ms <= TTL_MS) {
             count++;
@@ -208,11 +212,12 @@ static void announce_self(struct lease_set *set, uint64_t now_ms)
     char subject[SUBJECT_SIZE];
     snprintf(subject, sizeof(subject), KEY_PREFIX "%s.member.%s", set->service, set->instance);
     set->member_sent_ms = now_ms;
-    set->member_request = bus_store(set->bus, subject, NULL, BUS_ANY_REVISION, "alive", 5, REQUEST_TIMEOUT_MS,
-                                    on_member_stored, set);
+    set->member_request =
+        bus_store(set->bus, subject, NULL, BUS_ANY_REVISION, "alive", 5, REQUEST_TIMEOUT_MS, on_member_stored, set);
 }
 
-/* --- what others do -------------------------------------------------------------------------------------------------------- */
+/* --- what others do
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void owner_seen(struct lease_set *set, uint32_t number, const char *owner, uint64_t revision, uint64_t now_ms)
 {
@@ -273,7 +278,8 @@ static void on_loaded(void *context, enum bus_status status)
         tick(set);
 }
 
-/* --- the tick ------------------------------------------------------------------------------------------------------------------ */
+/* --- the tick
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void drop_stale(struct lease_set *set, uint64_t now_ms)
 {
@@ -339,7 +345,9 @@ static void on_tick(uv_timer_t *timer)
     tick(timer->data);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct lease_set *lease_set_create(struct bus *bus, uv_loop_t *loop, const char *service, const char *instance,
                                    lease_change_cb *callback, void *context)
@@ -414,8 +422,8 @@ void lease_set_destroy(struct lease_set **set_pointer)
     bus_load_cancel(&set->load);
     bus_unsubscribe(&set->followed);
     bus_unsubscribe(&set->freed);
-    LIST_EACH_SAFE (&set->members, node, following)
-        mem_free(CONTAINER_OF(node, struct member, node));
+    LIST_EACH_SAFE(&set->members, node, following)
+    mem_free(CONTAINER_OF(node, struct member, node));
     uv_close((uv_handle_t *)&set->tick, on_tick_closed);
 }
 

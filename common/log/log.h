@@ -32,7 +32,7 @@ struct log_field {
 
 /* Fields are optional: LOG_INFO("ready"). */
 #define LOG_AT(level, event, ...)                                                                                      \
-    log_write(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,){.kind = LOG_FIELD_END}})
+    log_write(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.kind = LOG_FIELD_END}})
 #define LOG_DEBUG(event, ...) LOG_AT(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 #define LOG_INFO(event, ...) LOG_AT(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define LOG_WARN(event, ...) LOG_AT(LOG_LEVEL_WARN, event, __VA_ARGS__)

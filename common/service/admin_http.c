@@ -113,10 +113,10 @@ bool admin_http_start(struct service *service, struct strbuf *error)
     if (inet_pton(AF_INET, service->settings.admin_address, &address.sin_addr) != 1)
         return refuse(service, error, "not an IPv4 address");
     errno = 0;
-    service->admin = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)service->settings.admin_port, NULL, NULL, on_request, service,
-        MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_END);
+    service->admin = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)service->settings.admin_port, NULL, NULL,
+                                      on_request, service, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT,
+                                      (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
+                                      MHD_OPTION_END);
     if (service->admin == NULL)
         return refuse(service, error, errno != 0 ? strerror(errno) : "cannot listen");
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(service->admin, MHD_DAEMON_INFO_BIND_PORT);

@@ -11,7 +11,8 @@
 #define HEARTBEAT_MS 500
 #define CLOSE_TURNS_MAX 1000
 
-/* --- what services ask ------------------------------------------------------------------------------------------------ */
+/* --- what services ask
+ * ------------------------------------------------------------------------------------------------ */
 
 uv_loop_t *service_loop(struct service *service)
 {
@@ -75,7 +76,8 @@ void service_set_condition(struct service *service, const char *name, bool is_me
     }
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------------------- */
+/* --- the end
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 void service_drained(struct service *service)
 {
@@ -121,7 +123,8 @@ static void on_reload_signal(uv_signal_t *handle, int number)
         service->app->reload(service->app_object);
 }
 
-/* --- the beginning ------------------------------------------------------------------------------------------------------------ */
+/* --- the beginning
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void on_heartbeat(uv_timer_t *timer)
 {

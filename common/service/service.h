@@ -31,8 +31,8 @@ struct service_settings {
 };
 
 struct service_app {
-    const char *name;    /* "edge-gateway" */
-    const char *summary; /* one line for --help */
+    const char *name;                    /* "edge-gateway" */
+    const char *summary;                 /* one line for --help */
     const struct settings_group *groups; /* of the service's own settings; values are filled before start */
     size_t group_count;                  /* at most SERVICE_GROUPS_MAX */
     const struct metric_def *metrics;
@@ -43,7 +43,8 @@ struct service_app {
     /* Everything up to listening; false: `error` says what is missing, and what was started is undone by start
      * itself. The object made goes to *app_r and is passed to the other functions. */
     bool (*start)(struct service *service, void **app_r, struct strbuf *error);
-    /* Begin to drain: not ready, stop accepting, tell clients. Call service_drained when nothing is left. May be NULL. */
+    /* Begin to drain: not ready, stop accepting, tell clients. Call service_drained when nothing is left. May be NULL.
+     */
     void (*drain)(void *app);
     /* Undo start, in reverse order. The loop still turns once afterwards for close callbacks. */
     void (*stop)(void *app);

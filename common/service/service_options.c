@@ -99,8 +99,7 @@ bool service_load_settings(struct service *service)
 {
     struct strbuf errors;
     strbuf_init(&errors, 256);
-    bool is_good =
-        settings_load(service->groups, service->group_count, service->argc - 1, service->argv + 1, &errors);
+    bool is_good = settings_load(service->groups, service->group_count, service->argc - 1, service->argv + 1, &errors);
     if (is_good && service->app->check != NULL)
         is_good = service->app->check(&errors);
     if (!is_good)

@@ -285,7 +285,8 @@ static int load_argument(struct loader *loader, int left, char *const argv[])
         return 1;
     }
     if (left < 2) {
-        complain(loader, name, "command line", row == NULL && !is_config ? "there is no such setting" : "needs a value");
+        complain(loader, name, "command line",
+                 row == NULL && !is_config ? "there is no such setting" : "needs a value");
         return 1;
     }
     if (!is_config)

@@ -40,23 +40,33 @@ struct setting {
 /* The member's type is checked at compile time. */
 #define SETTING_MEMBER(owner, member, type) (offsetof(owner, member) + 0 * sizeof((type *)0 == &((owner *)0)->member))
 #define SETTING_INT(owner, member, default_value, low, high, unit_text, help_text, flag_bits)                          \
-    {.name = #member, .type = SETTING_TYPE_INT, .offset = SETTING_MEMBER(owner, member, int64_t),                      \
-     .default_text = #default_value, .min = (low), .max = (high), .unit = unit_text, .help = help_text,                \
-     .flags = flag_bits}
+    {                                                                                                                  \
+        .name = #member, .type = SETTING_TYPE_INT, .offset = SETTING_MEMBER(owner, member, int64_t),                   \
+        .default_text = #default_value, .min = (low), .max = (high), .unit = unit_text, .help = help_text,             \
+        .flags = flag_bits                                                                                             \
+    }
 #define SETTING_DOUBLE(owner, member, default_value, low, high, unit_text, help_text, flag_bits)                       \
-    {.name = #member, .type = SETTING_TYPE_DOUBLE, .offset = SETTING_MEMBER(owner, member, double),                    \
-     .default_text = #default_value, .min = (low), .max = (high), .unit = unit_text, .help = help_text,                \
-     .flags = flag_bits}
+    {                                                                                                                  \
+        .name = #member, .type = SETTING_TYPE_DOUBLE, .offset = SETTING_MEMBER(owner, member, double),                 \
+        .default_text = #default_value, .min = (low), .max = (high), .unit = unit_text, .help = help_text,             \
+        .flags = flag_bits                                                                                             \
+    }
 #define SETTING_BOOL(owner, member, default_value, help_text, flag_bits)                                               \
-    {.name = #member, .type = SETTING_TYPE_BOOL, .offset = SETTING_MEMBER(owner, member, bool),                        \
-     .default_text = #default_value, .unit = "", .help = help_text, .flags = flag_bits}
+    {                                                                                                                  \
+        .name = #member, .type = SETTING_TYPE_BOOL, .offset = SETTING_MEMBER(owner, member, bool),                     \
+        .default_text = #default_value, .unit = "", .help = help_text, .flags = flag_bits                              \
+    }
 /* Length 0..max_length. */
 #define SETTING_STRING(owner, member, default_value, max_length, help_text, flag_bits)                                 \
-    {.name = #member, .type = SETTING_TYPE_STRING, .offset = SETTING_MEMBER(owner, member, char *),                    \
-     .default_text = default_value, .max = (max_length), .unit = "", .help = help_text, .flags = flag_bits}
+    {                                                                                                                  \
+        .name = #member, .type = SETTING_TYPE_STRING, .offset = SETTING_MEMBER(owner, member, char *),                 \
+        .default_text = default_value, .max = (max_length), .unit = "", .help = help_text, .flags = flag_bits          \
+    }
 #define SETTING_ENUM(owner, member, default_value, names, help_text, flag_bits)                                        \
-    {.name = #member, .type = SETTING_TYPE_ENUM, .offset = SETTING_MEMBER(owner, member, int),                         \
-     .default_text = default_value, .values = names, .unit = "", .help = help_text, .flags = flag_bits}
+    {                                                                                                                  \
+        .name = #member, .type = SETTING_TYPE_ENUM, .offset = SETTING_MEMBER(owner, member, int),                      \
+        .default_text = default_value, .values = names, .unit = "", .help = help_text, .flags = flag_bits              \
+    }
 
 /* Several tables may describe one program: each with the struct it fills. */
 struct settings_group {

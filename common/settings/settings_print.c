@@ -96,9 +96,8 @@ void settings_markdown(const struct settings_group *groups, size_t group_count, 
             append_range(row, &range);
             for (char *bar; (bar = strchr(range.data, '|')) != NULL;)
                 *bar = '/';
-            strbuf_appendf(out, "| `%s` | %s | %s | %s | %s%s |\n", row->name, range.data, row->unit,
-                           row->default_text, row->help,
-                           (row->flags & SETTING_SECRET) != 0 ? " (secret: also as `_file`)" : "");
+            strbuf_appendf(out, "| `%s` | %s | %s | %s | %s%s |\n", row->name, range.data, row->unit, row->default_text,
+                           row->help, (row->flags & SETTING_SECRET) != 0 ? " (secret: also as `_file`)" : "");
             strbuf_finish(&range);
         }
     }

@@ -3,9 +3,9 @@
 static const struct pattern {
     const char *prefix, *suffix;
 } patterns[CHANNEL_KIND_COUNT] = {
-    [CHANNEL_TRACKING] = {"booking.", ".tracking"},   [CHANNEL_CHAT] = {"booking.", ".chat"},
+    [CHANNEL_TRACKING] = {"booking.", ".tracking"},         [CHANNEL_CHAT] = {"booking.", ".chat"},
     [CHANNEL_BOOKING_PRESENCE] = {"booking.", ".presence"}, [CHANNEL_EVENTS] = {"user.", ".events"},
-    [CHANNEL_HEARTBEAT] = {"driver.", ".heartbeat"},  [CHANNEL_DRIVER_PRESENCE] = {"driver.", ".presence"},
+    [CHANNEL_HEARTBEAT] = {"driver.", ".heartbeat"},        [CHANNEL_DRIVER_PRESENCE] = {"driver.", ".presence"},
 };
 
 /* The id between prefix and suffix; 0 if the text is not of the pattern. */

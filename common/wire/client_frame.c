@@ -128,9 +128,15 @@ static void parse_ping(struct decoder *decoder, struct client_frame *frame)
 
 typedef void parse_fields(struct decoder *decoder, struct client_frame *frame);
 static parse_fields *const field_parsers[OP_COUNT] = {
-    [OP_connect] = parse_connect, [OP_subscribe] = parse_subscribe, [OP_unsubscribe] = parse_channel,
-    [OP_publish] = parse_publish, [OP_qos] = parse_qos,             [OP_refresh] = parse_refresh,
-    [OP_ack] = parse_ack,         [OP_presence] = parse_channel,    [OP_ping] = parse_ping,
+    [OP_connect] = parse_connect,
+    [OP_subscribe] = parse_subscribe,
+    [OP_unsubscribe] = parse_channel,
+    [OP_publish] = parse_publish,
+    [OP_qos] = parse_qos,
+    [OP_refresh] = parse_refresh,
+    [OP_ack] = parse_ack,
+    [OP_presence] = parse_channel,
+    [OP_ping] = parse_ping,
 };
 
 bool client_frame_parse(const char *text, size_t length, struct client_frame *frame_r, char *error, size_t error_size)

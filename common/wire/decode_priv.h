@@ -18,10 +18,12 @@ bool decode_fail(struct decoder *decoder, const char *field, const char *what);
 /* NULL when absent or JSON null. */
 const cJSON *decode_field(const struct decoder *decoder, const char *name);
 /* Absent: is_required decides. Value is untouched when absent. Returns whether it was there and good. */
-bool decode_number(struct decoder *decoder, const char *name, bool is_required, double min, double max, double *value_r);
+bool decode_number(struct decoder *decoder, const char *name, bool is_required, double min, double max,
+                   double *value_r);
 bool decode_time(struct decoder *decoder, const char *name, bool is_required, int64_t *unix_ms_r);
 /* 1..max_length bytes without control characters. */
-bool decode_string(struct decoder *decoder, const char *name, bool is_required, size_t max_length, const char **value_r);
+bool decode_string(struct decoder *decoder, const char *name, bool is_required, size_t max_length,
+                   const char **value_r);
 /* Absent, or exactly this text. */
 void decode_must_match(struct decoder *decoder, const char *name, bool is_required, const char *expected);
 

@@ -1,9 +1,8 @@
 #include "wire/wire.h"
 
 /* Index = value of the protobuf enum; 0 is UNSPECIFIED. */
-static const char *const booking_statuses[] = {NULL,          "requested",      "assigned",
-                                               "driver_en_route_pickup", "driver_arrived", "in_progress",
-                                               "completed",   "cancelled"};
+static const char *const booking_statuses[] = {
+    NULL, "requested", "assigned", "driver_en_route_pickup", "driver_arrived", "in_progress", "completed", "cancelled"};
 static const char *const roles[] = {NULL, "client", "driver", "support", "admin"};
 static const char *const availabilities[] = {NULL, "available", "busy", "paused"};
 static const char *const power_modes[] = {NULL, "normal", "low_battery", "low_data"};

@@ -46,15 +46,15 @@ bool heartbeat_decode(const struct cJSON *data, const char *driver_id, Hansom__H
         return decode_fail(&decoder, "type", "missing: must be an object");
     decode_must_match(&decoder, "type", true, "heartbeat");
     beat_r->availability = (Hansom__Availability)decode_choice(&decoder, "availability", true, availability_value,
-                                                              "must be available, busy or paused");
+                                                               "must be available, busy or paused");
     decode_time(&decoder, "timestamp", true, &beat_r->timestamp_ms);
     decode_position(&decoder, beat_r);
     double battery = 0;
     beat_r->has_battery_pct = decode_number(&decoder, "battery_pct", false, 0, 100, &battery);
     beat_r->battery_pct = (uint32_t)battery;
     beat_r->power_mode = (Hansom__PowerMode)decode_choice(&decoder, "power_mode", false, power_mode_value,
-                                                         "must be normal, low_battery or low_data");
+                                                          "must be normal, low_battery or low_data");
     beat_r->app_state = (Hansom__AppState)decode_choice(&decoder, "app_state", false, app_state_value,
-                                                       "must be foreground or background");
+                                                        "must be foreground or background");
     return !decoder.has_failed;
 }

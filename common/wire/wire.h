@@ -63,7 +63,8 @@ const char *presence_status_text(Hansom__PresenceStatus status);
 const char *presence_reason_text(Hansom__PresenceReason reason);
 const char *policy_why_text(Hansom__PolicyWhy why);
 
-/* --- channels ------------------------------------------------------------------------------------------------------ */
+/* --- channels ------------------------------------------------------------------------------------------------------
+ */
 
 enum channel_kind {
     CHANNEL_TRACKING,         /* booking.{id}.tracking */
@@ -84,7 +85,8 @@ MUST_CHECK bool channel_parse(const char *text, size_t length, struct channel_na
 /* Does a scope's pattern ("booking.*.tracking", "user.U.>") cover the channel? `*` one segment, final `>` the rest. */
 bool channel_matches(const char *pattern, const char *channel);
 
-/* --- frames from clients --------------------------------------------------------------------------------------------- */
+/* --- frames from clients ---------------------------------------------------------------------------------------------
+ */
 
 enum client_op {
 #define CLIENT_OP(name) OP_##name,
@@ -110,12 +112,14 @@ struct client_frame {
     struct cJSON *root;
 };
 /* Parses and checks the envelope: op, id, and for each op the fields that it needs, with their types and ranges.
- * On failure the frame's id is still given if it could be read, and error text names the field. Nothing to free then. */
+ * On failure the frame's id is still given if it could be read, and error text names the field. Nothing to free then.
+ */
 MUST_CHECK bool client_frame_parse(const char *text, size_t length, struct client_frame *frame_r, char *error,
                                    size_t error_size);
 void client_frame_finish(struct client_frame *frame);
 
-/* --- payloads from clients ---------------------------------------------------------------------------------------------- */
+/* --- payloads from clients
+ * ---------------------------------------------------------------------------------------------- */
 
 #define LOCATION_BATCH_MAX 60
 /*
@@ -128,10 +132,11 @@ MUST_CHECK bool location_decode(const struct cJSON *data, const char *booking_id
                                 Hansom__LocationBatch *batch_r, char *error, size_t error_size);
 void location_batch_finish(Hansom__LocationBatch *batch);
 /* type must be "heartbeat"; availability and timestamp are required. Strings of beat_r are the caller's driver_id. */
-MUST_CHECK bool heartbeat_decode(const struct cJSON *data, const char *driver_id, Hansom__Heartbeat *beat_r, char *error,
-                                 size_t error_size);
+MUST_CHECK bool heartbeat_decode(const struct cJSON *data, const char *driver_id, Hansom__Heartbeat *beat_r,
+                                 char *error, size_t error_size);
 
-/* --- payloads to clients -------------------------------------------------------------------------------------------------- */
+/* --- payloads to clients
+ * -------------------------------------------------------------------------------------------------- */
 /* Each writes one JSON object with exactly the fields of PROTOCOL section 4. */
 void tracking_item_write(struct json_writer *json, const Hansom__TrackingItem *item);
 /* driver_location_update of a position, for "last known location". */
@@ -146,7 +151,8 @@ void user_event_write(struct json_writer *json, const Hansom__UserEvent *event);
 /* The fields of a policy after what the caller has begun: heartbeat_interval_ms, max_updates_per_second, … */
 void policy_fields_write(struct json_writer *json, const Hansom__DriverPolicy *policy);
 
-/* --- protobuf ---------------------------------------------------------------------------------------------------------------- */
+/* --- protobuf
+ * ---------------------------------------------------------------------------------------------------------------- */
 /* Packs any generated message to the end of the buffer. */
 void message_pack(struct strbuf *out, const ProtobufCMessage *message);
 #define MESSAGE_PACK(out, pointer) message_pack(out, &(pointer)->base)

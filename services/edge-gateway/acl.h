@@ -1,6 +1,7 @@
 #ifndef HANSOM_ACL_H
 #define HANSOM_ACL_H
-/* Who may do what on which channel, as PROTOCOL section 4 says. Pure. Scopes of the token are a second, separate gate. */
+/* Who may do what on which channel, as PROTOCOL section 4 says. Pure. Scopes of the token are a second, separate gate.
+ */
 #include "auth/auth.h"
 #include "wire/wire.h"
 

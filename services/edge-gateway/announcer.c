@@ -44,7 +44,8 @@ void announcer_closed(struct announcer *announcer, const struct session *session
 
 void announcer_repeat(struct announcer *announcer, uint32_t partition)
 {
-    LIST_EACH (&announcer->gateway->sessions, node) {
+    LIST_EACH(&announcer->gateway->sessions, node)
+    {
         const struct session *session = CONTAINER_OF(node, struct session, in_gateway);
         if (session_is_open(session) &&
             (partition == PARTITION_COUNT || partition_of(session->principal->user_id) == partition))

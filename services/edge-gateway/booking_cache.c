@@ -95,8 +95,7 @@ static void on_read(void *context, enum bus_status status, const struct bus_mess
 static void read_again(struct booking_entry *entry)
 {
     if (entry->request == NULL)
-        entry->request =
-            bus_kv_get(entry->cache->bus, BUCKET_BOOKINGS, entry->id, READ_TIMEOUT_MS, on_read, entry);
+        entry->request = bus_kv_get(entry->cache->bus, BUCKET_BOOKINGS, entry->id, READ_TIMEOUT_MS, on_read, entry);
 }
 
 static void on_live(void *context, const struct bus_message *message)

@@ -7,7 +7,7 @@
 #define CHANNEL_EVENTS_EPOCH "1"
 
 struct channel_item {
-    bool is_position; /* may be replaced by a newer one */
+    bool is_position;    /* may be replaced by a newer one */
     int64_t received_ms; /* positions: when the gateway got it from the driver, wall clock */
 };
 

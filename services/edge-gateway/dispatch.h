@@ -7,9 +7,9 @@ typedef void op_handler(struct session *session, const struct client_frame *fram
 
 struct op_row {
     op_handler *handler;
-    bool needs_open;    /* a connect has succeeded */
-    bool is_publish;    /* counts against max_publishes_per_second */
-    bool needs_bus;     /* refused as unavailable while NATS is away */
+    bool needs_open; /* a connect has succeeded */
+    bool is_publish; /* counts against max_publishes_per_second */
+    bool needs_bus;  /* refused as unavailable while NATS is away */
 };
 extern const struct op_row op_rows[OP_COUNT];
 

@@ -14,7 +14,8 @@
 #define WHEEL_SLOTS 4096
 #define DRAIN_SHARE 0.6 /* of drain_timeout_ms is for telling clients */
 
-/* --- the loop's turn ------------------------------------------------------------------------------------------------------ */
+/* --- the loop's turn
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* One send per connection and turn, whatever brought the frames. */
 static void flush_dirty(struct gateway *gateway)
@@ -52,7 +53,8 @@ static void start_handles(struct gateway *gateway)
     uv_check_start(&gateway->after_poll, on_after_poll);
 }
 
-/* --- the bus ------------------------------------------------------------------------------------------------------------------ */
+/* --- the bus
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void on_bus_state(void *context, enum bus_state state)
 {
@@ -105,7 +107,9 @@ static bool load_keys(struct gateway *gateway, struct strbuf *error)
     return false;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool start_parts(struct gateway *gateway, struct strbuf *error)
 {
@@ -179,13 +183,16 @@ void gateway_stop(struct gateway *gateway)
     mem_free(gateway);
 }
 
-/* --- drain ------------------------------------------------------------------------------------------------------------------------ */
+/* --- drain
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 #define DRAIN_TICK_MS 20
 
 static struct session *next_to_drain(struct gateway *gateway)
 {
-    LIST_EACH (&gateway->sessions, node) {
+    LIST_EACH(&gateway->sessions, node)
+    {
         struct session *session = CONTAINER_OF(node, struct session, in_gateway);
         if (session->state < SESSION_CLOSING)
             return session;

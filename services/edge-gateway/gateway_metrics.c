@@ -11,7 +11,7 @@ static const char *const op_names[] = {
 #undef CLIENT_OP
     "malformed", NULL};
 /* In the order of enum channel_kind. */
-static const char *const kind_names[] = {"tracking", "chat", "booking_presence", "events", "heartbeat",
+static const char *const kind_names[] = {"tracking",        "chat", "booking_presence", "events", "heartbeat",
                                          "driver_presence", NULL};
 static const char *const error_names[] = {"none",
 #define ERROR_CODE(name, http_status, may_retry, title) #name,

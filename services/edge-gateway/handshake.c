@@ -92,7 +92,8 @@ const char *handshake_method(struct lws *wsi, char *path, size_t size)
     return "?";
 }
 
-/* --- the check ---------------------------------------------------------------------------------------------------------- */
+/* --- the check
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool origin_allowed(const struct gateway *gateway, struct lws *wsi)
 {
@@ -158,15 +159,16 @@ bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *
     return true;
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------------------- */
+/* --- answers
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static bool write_headers(struct lws *wsi, const struct http_answer *answer)
 {
     unsigned char buffer[LWS_PRE + ANSWER_HEADER_BYTES], *start = buffer + LWS_PRE, *at = start;
     unsigned char *end = buffer + sizeof(buffer) - 1;
     char retry[24];
-    int failed = lws_add_http_common_headers(wsi, (unsigned)answer->status, answer->content_type, answer->body.length,
-                                             &at, end);
+    int failed =
+        lws_add_http_common_headers(wsi, (unsigned)answer->status, answer->content_type, answer->body.length, &at, end);
     if (answer->status == 401)
         failed |= lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_WWW_AUTHENTICATE, (const unsigned char *)"Bearer", 6,
                                                &at, end);
@@ -175,8 +177,8 @@ static bool write_headers(struct lws *wsi, const struct http_answer *answer)
         failed |= lws_add_http_header_by_name(wsi, (const unsigned char *)"retry-after:", (unsigned char *)retry,
                                               length, &at, end);
     }
-    failed |= lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
-                                          (const unsigned char *)"no-store", 8, &at, end);
+    failed |= lws_add_http_header_by_name(
+        wsi, (const unsigned char *)"cache-control:", (const unsigned char *)"no-store", 8, &at, end);
     return failed == 0 && lws_finalize_write_http_header(wsi, start, &at, end) == 0;
 }
 

@@ -1,6 +1,7 @@
 #ifndef HANSOM_HANDSHAKE_H
 #define HANSOM_HANDSHAKE_H
-/* Reading the headers of a request, and answers before an upgrade. The headers are there only until it is established. */
+/* Reading the headers of a request, and answers before an upgrade. The headers are there only until it is established.
+ */
 #include "gateway.h"
 #include "http_api.h"
 

@@ -25,7 +25,8 @@ struct http_exchange {
     struct http_answer ready;
 };
 
-/* --- answers ---------------------------------------------------------------------------------------------------------------- */
+/* --- answers
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void exchange_free(struct http_exchange *exchange)
 {
@@ -91,7 +92,8 @@ void http_exchange_cancel(struct http_exchange **exchange_pointer)
     exchange_free(exchange);
 }
 
-/* --- GET /v1/bookings/{id}/tracking ----------------------------------------------------------------------------------------- */
+/* --- GET /v1/bookings/{id}/tracking
+ * ----------------------------------------------------------------------------------------- */
 
 static void write_position(struct http_exchange *exchange, const Hansom__TrackingItem *item, const Hansom__Fix *fix)
 {
@@ -116,9 +118,9 @@ static void on_position(void *context, enum bus_status status, const struct bus_
     }
     Hansom__TrackingItem *item =
         status == BUS_OK ? hansom__tracking_item__unpack(NULL, reply->length, reply->data) : NULL;
-    const Hansom__Fix *fix = item == NULL ? NULL
+    const Hansom__Fix *fix = item == NULL                                              ? NULL
                              : item->item_case == HANSOM__TRACKING_ITEM__ITEM_LOCATION ? item->location
-                                                                                     : item->last_location;
+                                                                                       : item->last_location;
     if (fix == NULL) {
         fail(exchange, ERROR_not_found, "no position is known yet");
     } else {
@@ -154,7 +156,8 @@ static void get_tracking(struct http_exchange *exchange, const struct http_reque
     booking_when_known(exchange->entry, &exchange->waiter, on_booking, exchange);
 }
 
-/* --- POST /v1/token/refresh ---------------------------------------------------------------------------------------------------- */
+/* --- POST /v1/token/refresh
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void on_refreshed(void *context, enum bus_status status, const struct bus_message *reply)
 {
@@ -200,7 +203,8 @@ static void post_refresh(struct http_exchange *exchange, const struct http_reque
     cJSON_Delete(root);
 }
 
-/* --- GET /healthz, /readyz -------------------------------------------------------------------------------------------------------- */
+/* --- GET /healthz, /readyz
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void get_health(struct http_exchange *exchange, const struct http_request *request)
 {
@@ -218,7 +222,9 @@ static void get_readiness(struct http_exchange *exchange, const struct http_requ
     answer_soon(exchange, is_ready ? 200 : 503, JSON_TYPE);
 }
 
-/* --- routes -------------------------------------------------------------------------------------------------------------------------- */
+/* --- routes
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct route {
     const char *method, *prefix, *suffix; /* suffix NULL: the prefix is the whole path; else an id stands between */

@@ -72,7 +72,8 @@ size_t hub_channel_count(const struct hub *hub)
     return hashmap_count(hub->channels);
 }
 
-/* --- positions: slot, rate --------------------------------------------------------------------------------------------------- */
+/* --- positions: slot, rate
+ * --------------------------------------------------------------------------------------------------- */
 
 static void drop_slot(struct subscription *subscription)
 {
@@ -111,8 +112,7 @@ static void schedule_slot(struct subscription *subscription)
 {
     struct gateway *gateway = subscription->session->gateway;
     bool is_paused = subscription->has_max_rate && subscription->max_rate == 0;
-    if (subscription->slot == NULL || !subscription->is_replied || is_paused ||
-        list_is_linked(&subscription->in_slots))
+    if (subscription->slot == NULL || !subscription->is_replied || is_paused || list_is_linked(&subscription->in_slots))
         return;
     uint64_t allowed_ms = allowed_at_ms(subscription), now_ms = clock_monotonic_ms();
     if (allowed_ms > now_ms) {
@@ -159,8 +159,8 @@ static void send_slot(struct subscription *subscription)
 
 void subscriptions_take_slots(struct session *session)
 {
-    LIST_EACH_SAFE (&session->slots, node, following)
-        send_slot(CONTAINER_OF(node, struct subscription, in_slots));
+    LIST_EACH_SAFE(&session->slots, node, following)
+    send_slot(CONTAINER_OF(node, struct subscription, in_slots));
 }
 
 void subscription_set_rate(struct subscription *subscription, bool has_max_rate, double max_rate)
@@ -172,7 +172,8 @@ void subscription_set_rate(struct subscription *subscription, bool has_max_rate,
     schedule_slot(subscription);
 }
 
-/* --- items in order ------------------------------------------------------------------------------------------------------------ */
+/* --- items in order
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void offer_ordered(struct subscription *subscription, struct frame *frame)
 {
@@ -220,7 +221,8 @@ static void on_item(void *context, const struct bus_message *message)
     }
     struct frame *frame = frame_create(hub->text.data, hub->text.length);
     uint64_t count = 0;
-    LIST_EACH_SAFE (&channel->subscriptions, node, following) {
+    LIST_EACH_SAFE(&channel->subscriptions, node, following)
+    {
         struct subscription *subscription = CONTAINER_OF(node, struct subscription, in_channel);
         count++;
         if (item.is_position)
@@ -232,7 +234,9 @@ static void on_item(void *context, const struct bus_message *message)
     frame_unref(&frame);
 }
 
-/* --- channels -------------------------------------------------------------------------------------------------------------------- */
+/* --- channels
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct channel *channel_get(struct hub *hub, const struct channel_name *name)
 {
@@ -244,8 +248,7 @@ static struct channel *channel_get(struct hub *hub, const struct channel_name *n
         list_init(&channel->subscriptions);
         hashmap_set(hub->channels, name->text, channel);
         channel->bus_subscription = bus_subscribe(hub->gateway->bus, name->text, NULL, on_item, channel);
-        metrics_gauge_set(hub->gateway->metrics, METRIC_GATEWAY_CHANNELS, 0, 0,
-                          (int64_t)hashmap_count(hub->channels));
+        metrics_gauge_set(hub->gateway->metrics, METRIC_GATEWAY_CHANNELS, 0, 0, (int64_t)hashmap_count(hub->channels));
     }
     timer_wheel_stop(hub->gateway->wheel, &channel->linger);
     return channel;
@@ -254,9 +257,8 @@ static struct channel *channel_get(struct hub *hub, const struct channel_name *n
 static uint32_t count_viewers(const struct channel *channel)
 {
     uint32_t count = 0;
-    LIST_EACH (&channel->subscriptions, node)
-        count += CONTAINER_OF(node, struct subscription, in_channel)->session->principal->role !=
-                 HANSOM__ROLE__ROLE_DRIVER;
+    LIST_EACH(&channel->subscriptions, node)
+    count += CONTAINER_OF(node, struct subscription, in_channel)->session->principal->role != HANSOM__ROLE__ROLE_DRIVER;
     return count;
 }
 
@@ -284,7 +286,8 @@ static void tell_viewers(struct channel *channel, const char *driver_id, uint32_
 /* The driver of the channel's booking as far as a subscriber's entry knows it; "" if not. */
 static const char *driver_of(const struct channel *channel)
 {
-    LIST_EACH (&channel->subscriptions, node) {
+    LIST_EACH(&channel->subscriptions, node)
+    {
         const struct booking_entry *entry = CONTAINER_OF(node, struct subscription, in_channel)->booking;
         if (entry != NULL && entry->booking != NULL)
             return entry->booking->driver_id;
@@ -345,11 +348,13 @@ void hub_refresh_positions(struct hub *hub)
     hashmap_each(hub->channels, refresh_channel, hub);
 }
 
-/* --- subscriptions ------------------------------------------------------------------------------------------------------------------ */
+/* --- subscriptions
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 struct subscription *subscription_find(struct session *session, const char *channel)
 {
-    LIST_EACH (&session->subscriptions, node) {
+    LIST_EACH(&session->subscriptions, node)
+    {
         struct subscription *subscription = CONTAINER_OF(node, struct subscription, in_session);
         if (str_equal(subscription->name.text, channel))
             return subscription;
@@ -428,7 +433,8 @@ void subscription_revoke(struct subscription *subscription, const char *code)
 
 static struct subscription *first_forbidden(struct booking_entry *entry, enum acl_verdict *verdict_r)
 {
-    LIST_EACH (&entry->dependents, node) {
+    LIST_EACH(&entry->dependents, node)
+    {
         struct subscription *subscription = CONTAINER_OF(node, struct subscription, in_booking);
         *verdict_r = acl_may_subscribe(subscription->session->principal, &subscription->name, entry->booking);
         if (*verdict_r != ACL_ALLOWED)

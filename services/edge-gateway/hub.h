@@ -2,8 +2,8 @@
 #define HANSOM_HUB_H
 /*
  * Channels with local subscribers: one bus subscription each, one JSON frame per item shared by all of them. A position
- * waits in its subscription's slot, where a newer one replaces it; max_rate holds it back until its deadline. Everything
- * else keeps its order in the session's outbox.
+ * waits in its subscription's slot, where a newer one replaces it; max_rate holds it back until its deadline.
+ * Everything else keeps its order in the session's outbox.
  */
 #include "channel_items.h"
 #include "session.h"
@@ -13,13 +13,13 @@ struct channel;
 struct subscription {
     struct list_node in_session, in_channel, in_slots, in_booking;
     struct session *session;
-    struct channel *channel;      /* NULL until it is live */
+    struct channel *channel; /* NULL until it is live */
     struct channel_name name;
     struct booking_entry *booking; /* whose rights it lives by; NULL: by none */
     struct flow *flow;             /* the subscribe that is under way; NULL afterwards */
     bool is_replied;               /* items wait until the reply has gone out */
     bool has_max_rate;
-    double max_rate; /* per second, 0 = paused */
+    double max_rate;  /* per second, 0 = paused */
     uint64_t sent_ms; /* when the last position went to the outbox, 0 = none yet */
     struct heap_node deadline;
     struct frame *slot; /* the newest position not sent yet */

@@ -27,8 +27,8 @@ static void stop(void *app)
 
 int main(int argc, char **argv)
 {
-    const struct settings_group groups[] = {{"Gateway", gateway_setting_rows, gateway_setting_count, &settings,
-                                             sizeof(settings)}};
+    const struct settings_group groups[] = {
+        {"Gateway", gateway_setting_rows, gateway_setting_count, &settings, sizeof(settings)}};
     const struct service_app app = {
         .name = "edge-gateway",
         .summary = "WebSocket for apps: connects, checks rights, fans out",

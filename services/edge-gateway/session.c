@@ -18,7 +18,8 @@ static const char *const state_names[] = {
 
 static void arm_liveness(struct session *session, uint64_t now_ms);
 
-/* --- life ---------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 void session_set_state(struct session *session, enum session_state state)
 {
@@ -146,7 +147,8 @@ void session_closed(struct session *session, int peer_code)
     mem_free(session);
 }
 
-/* --- closing ---------------------------------------------------------------------------------------------------------------- */
+/* --- closing
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void on_close_deadline(struct wheel_timer *timer, void *context)
 {
@@ -207,7 +209,9 @@ void session_close(struct session *session, enum close_reason reason, uint64_t r
     session->transport->close(session->connection, close_reason_code(reason), close_reason_name(reason));
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------------------------- */
+/* --- time
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void on_liveness(struct wheel_timer *timer, void *context)
 {
@@ -269,7 +273,9 @@ void session_arm_expiry(struct session *session)
                       clock_monotonic_ms() + (uint64_t)(wait_ms > 0 ? wait_ms : 0), on_expiry, session);
 }
 
-/* --- in ------------------------------------------------------------------------------------------------------------------------- */
+/* --- in
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
 
 void session_receive(struct session *session, const char *text, size_t length)
 {
@@ -283,7 +289,9 @@ void session_receive(struct session *session, const char *text, size_t length)
     }
 }
 
-/* --- out ------------------------------------------------------------------------------------------------------------------------ */
+/* --- out
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 void session_mark_dirty(struct session *session)
 {

@@ -34,7 +34,7 @@ struct session {
     void *connection;
     enum session_state state;
     char id[UUID_SIZE];
-    char *handshake_token; /* from the header or the subprotocol; NULL */
+    char *handshake_token;       /* from the header or the subprotocol; NULL */
     struct principal *principal; /* from CONNECTING on */
     struct user_sessions *user;  /* from OPEN on */
     unsigned platform;           /* label of the metric */

@@ -10,8 +10,9 @@
 #include "base/base.h"
 
 struct transport_ops {
-    /* Tries to send; never blocks. Returns the bytes taken: always whole frames plus possibly the whole of one more that
-     * the transport keeps by itself; 0 = nothing now (want_writable was armed); -1 = broken, closed() will come. */
+    /* Tries to send; never blocks. Returns the bytes taken: always whole frames plus possibly the whole of one more
+     * that the transport keeps by itself; 0 = nothing now (want_writable was armed); -1 = broken, closed() will come.
+     */
     ssize_t (*send)(void *connection, const struct iovec *vectors, int count);
     /* session_writable will be called when there is room. */
     void (*want_writable)(void *connection);

@@ -17,7 +17,8 @@ static struct session *find_session(struct gateway *gateway, const struct bus_me
     struct user_sessions *user = hashmap_get(gateway->users, user_id);
     if (user == NULL)
         return NULL;
-    LIST_EACH (&user->sessions, node) {
+    LIST_EACH(&user->sessions, node)
+    {
         struct session *session = CONTAINER_OF(node, struct session, in_user);
         if (session_is_open(session) && fits(session, argument))
             return session;

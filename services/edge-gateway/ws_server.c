@@ -51,7 +51,8 @@ static struct gateway *gateway_of(struct lws *wsi)
     return server->gateway;
 }
 
-/* --- transport ------------------------------------------------------------------------------------------------------------ */
+/* --- transport
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* A frame of which the kernel took only a part: libwebsockets keeps the rest and sends it before anything else. */
 static bool hand_over_rest(struct lws *wsi, const char *rest, size_t length)
@@ -127,7 +128,8 @@ static void ws_kill(void *opaque)
 
 static const struct transport_ops ws_transport = {ws_send, ws_want_writable, ws_ping, ws_close, ws_kill};
 
-/* --- WebSocket events -------------------------------------------------------------------------------------------------------- */
+/* --- WebSocket events
+ * -------------------------------------------------------------------------------------------------------- */
 
 static int on_confirm_upgrade(struct lws *wsi)
 {
@@ -203,8 +205,8 @@ static int on_writable(struct lws *wsi, struct connection *connection)
     session_writable(connection->session);
     bool is_clear = connection->session->outbox.count == 0 && !lws_partial_buffered(wsi);
     if (is_clear && connection->close_code != 0) {
-        lws_close_reason(wsi, (enum lws_close_status)connection->close_code,
-                         (unsigned char *)connection->close_text, strlen(connection->close_text));
+        lws_close_reason(wsi, (enum lws_close_status)connection->close_code, (unsigned char *)connection->close_text,
+                         strlen(connection->close_text));
         return -1;
     }
     if (is_clear && connection->wants_ping) {
@@ -232,7 +234,8 @@ static int on_closed(struct connection *connection)
     return 0;
 }
 
-/* --- HTTP events ---------------------------------------------------------------------------------------------------------------- */
+/* --- HTTP events
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void on_answer(void *context, const struct http_answer *answer)
 {
@@ -298,7 +301,8 @@ static int on_http_writable(struct lws *wsi, struct connection *connection)
     return is_written && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;
 }
 
-/* --- one callback, one row per reason ------------------------------------------------------------------------------------------------ */
+/* --- one callback, one row per reason
+ * ------------------------------------------------------------------------------------------------ */
 
 static void on_destroy(struct lws *wsi)
 {
@@ -352,7 +356,9 @@ static const struct lws_protocols protocols[] = {
     {0},
 };
 
-/* --- life ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void on_lws_log(int level, const char *line)
 {

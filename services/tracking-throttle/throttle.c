@@ -13,8 +13,8 @@ const char *const fix_verdict_names[] = {"accepted", "out_of_range", "outdated",
                                          "speed",    "superseded",   "too_many", NULL};
 
 struct slot {
-    struct heap_node due;      /* while a position waits */
-    struct list_node by_use;   /* the longest unused first */
+    struct heap_node due;    /* while a position waits */
+    struct list_node by_use; /* the longest unused first */
     char booking_id[ID_SIZE], driver_id[ID_SIZE];
     uint64_t publisher_revision;
     uint64_t used_ms, shown_ms; /* shown_ms 0: nothing yet */
@@ -89,7 +89,8 @@ static struct slot *slot_use(struct throttle *throttle, const char *booking_id, 
     return slot;
 }
 
-/* --- showing --------------------------------------------------------------------------------------------------------------- */
+/* --- showing
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void show(struct throttle *throttle, struct slot *slot, uint64_t now_ms)
 {
@@ -148,7 +149,8 @@ void throttle_flush(struct throttle *throttle, uint64_t now_ms)
         show(throttle, CONTAINER_OF(first, struct slot, due), now_ms);
 }
 
-/* --- judging ---------------------------------------------------------------------------------------------------------------- */
+/* --- judging
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* From one to the later other, km/h. */
 static double implied_speed_kmh(const struct throttle_position *from, const struct throttle_position *to)
@@ -257,7 +259,8 @@ void throttle_offer(struct throttle *throttle, const Hansom__LocationBatch *batc
     show_or_wait(throttle, slot, now_ms);
 }
 
-/* --- knowing ----------------------------------------------------------------------------------------------------------------- */
+/* --- knowing
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 bool throttle_knows(const struct throttle *throttle, const char *booking_id)
 {
@@ -290,7 +293,8 @@ void throttle_forget(struct throttle *throttle, const char *booking_id, uint64_t
 
 void throttle_forget_partition(struct throttle *throttle, uint32_t partition)
 {
-    LIST_EACH_SAFE (&throttle->by_use, node, following) {
+    LIST_EACH_SAFE(&throttle->by_use, node, following)
+    {
         struct slot *slot = CONTAINER_OF(node, struct slot, by_use);
         if (partition_of(slot->booking_id) == partition)
             slot_free(throttle, slot);

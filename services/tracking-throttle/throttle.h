@@ -4,9 +4,9 @@
  * The rules of live positions, per booking: what is refused, what is shown and when. Pure: `now` comes in, in
  * milliseconds of one monotonic clock; fixes carry their own wall-clock time.
  *
- * A fix is refused when it is out of range, not newer than the last accepted one, too far in the future, or would mean a
- * speed above the maximum since the last accepted fix. After `believe_after` refusals for speed in a row that agree with
- * each other the new place is believed, and the track is broken visibly (docs/adr/0002-believing-a-new-place.md).
+ * A fix is refused when it is out of range, not newer than the last accepted one, too far in the future, or would mean
+ * a speed above the maximum since the last accepted fix. After `believe_after` refusals for speed in a row that agree
+ * with each other the new place is believed, and the track is broken visibly (docs/adr/0002-believing-a-new-place.md).
  * Accepted positions go out at once if the last one went out at least an interval ago, else the newest waits for its
  * turn: a burst's last position always goes out.
  */
@@ -31,8 +31,8 @@ enum fix_verdict {
     FIX_DUPLICATE, /* the same time as the last accepted one */
     FIX_FUTURE,
     FIX_SPEED,
-    FIX_SUPERSEDED,   /* from a device that was replaced */
-    FIX_TOO_MANY,     /* max_slots is reached */
+    FIX_SUPERSEDED, /* from a device that was replaced */
+    FIX_TOO_MANY,   /* max_slots is reached */
     FIX_VERDICT_COUNT
 };
 extern const char *const fix_verdict_names[]; /* NULL-terminated */

@@ -5,9 +5,10 @@
 #define THROTTLE_METRICS(ROW)                                                                                          \
     ROW(FIXES, "hansom_throttle_fixes_total", COUNTER, "Fixes by verdict.", "verdict", fix_verdict_names)              \
     ROW(EMITTED, "hansom_throttle_emitted_total", COUNTER, "Positions shown.", NULL, NULL)                             \
-    ROW(CONFLATED, "hansom_throttle_conflated_total", COUNTER, "Positions replaced by a newer one before being shown.",\
-        NULL, NULL)                                                                                                    \
-    ROW(BREAKS, "hansom_throttle_breaks_total", COUNTER, "Tracks broken because a new place was believed.", NULL, NULL)\
+    ROW(CONFLATED, "hansom_throttle_conflated_total", COUNTER,                                                         \
+        "Positions replaced by a newer one before being shown.", NULL, NULL)                                           \
+    ROW(BREAKS, "hansom_throttle_breaks_total", COUNTER, "Tracks broken because a new place was believed.", NULL,      \
+        NULL)                                                                                                          \
     ROW(SLOTS, "hansom_throttle_slots", GAUGE, "Bookings followed.", NULL, NULL)                                       \
     ROW(PARTITIONS, "hansom_throttle_partitions", GAUGE, "Partitions held.", NULL, NULL)                               \
     ROW(MALFORMED, "hansom_throttle_malformed_total", COUNTER, "Bus messages that were not understood.", NULL, NULL)   \

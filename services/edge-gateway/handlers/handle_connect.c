@@ -40,8 +40,7 @@ static void refuse(struct connect_flow *flow, enum connect_outcome outcome, enum
 {
     struct session *session = flow->session;
     count(session, outcome);
-    session_send_error(session, flow->id, code, message,
-                       outcome == CONNECT_UNAVAILABLE ? GATEWAY_RETRY_AFTER_MS : 0);
+    session_send_error(session, flow->id, code, message, outcome == CONNECT_UNAVAILABLE ? GATEWAY_RETRY_AFTER_MS : 0);
     session_close(session, reason, 0); /* frees the flow */
 }
 
@@ -50,7 +49,8 @@ static void unavailable(struct connect_flow *flow)
     refuse(flow, CONNECT_UNAVAILABLE, ERROR_unavailable, "the message bus did not answer", CLOSE_internal);
 }
 
-/* --- the answer ------------------------------------------------------------------------------------------------------------ */
+/* --- the answer
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void write_limits(struct json_writer *json, const struct gateway_settings *settings)
 {
@@ -91,7 +91,8 @@ static void welcome(struct connect_flow *flow)
     session_open(session);
 }
 
-/* --- drivers ------------------------------------------------------------------------------------------------------------------ */
+/* --- drivers
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void on_default_policy(void *context, enum bus_status status, const struct bus_message *reply)
 {
@@ -151,7 +152,8 @@ static void take_publisher(struct connect_flow *flow)
     strbuf_finish(&bytes);
 }
 
-/* --- everybody ------------------------------------------------------------------------------------------------------------------ */
+/* --- everybody
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static bool is_cut_off(const struct principal *principal, const struct bus_message *message)
 {
@@ -200,9 +202,9 @@ void handle_connect(struct session *session, const struct client_frame *frame)
     struct principal *principal =
         token == NULL ? NULL
                       : token_cache_verify(gateway->tokens, gateway->keys, token, strlen(token), clock_wall_ms(), &why);
-    session->platform = platform_label(frame->platform != NULL       ? frame->platform
-                                       : principal != NULL ? principal->platform
-                                                           : NULL);
+    session->platform = platform_label(frame->platform != NULL ? frame->platform
+                                       : principal != NULL     ? principal->platform
+                                                               : NULL);
     if (principal == NULL) {
         LOG_INFO("token_refused", LOG_STR("session", session->id), LOG_STR("why", why));
         refuse(flow, CONNECT_UNAUTHORIZED, ERROR_unauthorized, "a valid token is needed", CLOSE_unauthorized);
@@ -210,6 +212,6 @@ void handle_connect(struct session *session, const struct client_frame *frame)
     }
     session->principal = principal;
     session_set_state(session, SESSION_CONNECTING);
-    flow->request = bus_kv_get(gateway->bus, BUCKET_SESSIONS, principal->user_id, GATEWAY_REQUEST_TIMEOUT_MS,
-                               on_cutoff, flow);
+    flow->request =
+        bus_kv_get(gateway->bus, BUCKET_SESSIONS, principal->user_id, GATEWAY_REQUEST_TIMEOUT_MS, on_cutoff, flow);
 }

@@ -18,7 +18,6 @@ struct presence_flow {
     enum bus_status worst;
 };
 
-
 static void flow_free(struct presence_flow *flow)
 {
     list_remove(&flow->flow.node);
@@ -88,8 +87,8 @@ static void ask(struct presence_flow *flow, unsigned index, const char *user_id,
         return;
     snprintf(subject, sizeof(subject), SUBJECT_RPC_MEMBER, partition_of(user_id), user_id);
     flow->pending++;
-    flow->requests[index] = bus_request(flow->session->gateway->bus, subject, "", 0, GATEWAY_REQUEST_TIMEOUT_MS,
-                                        callback, flow);
+    flow->requests[index] =
+        bus_request(flow->session->gateway->bus, subject, "", 0, GATEWAY_REQUEST_TIMEOUT_MS, callback, flow);
 }
 
 static void on_booking(void *context, enum bus_status status, const Hansom__Booking *booking)

@@ -3,7 +3,8 @@
 #include "dispatch.h"
 #include "proto/subjects.h"
 
-/* --- to the bus ---------------------------------------------------------------------------------------------------------- */
+/* --- to the bus
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void publish_packed(struct session *session, uint32_t id, enum channel_kind kind, const char *subject,
                            const ProtobufCMessage *message)
@@ -38,7 +39,8 @@ static void refuse(struct session *session, uint32_t id, enum acl_verdict verdic
                            0);
 }
 
-/* --- positions: need the booking ------------------------------------------------------------------------------------------- */
+/* --- positions: need the booking
+ * ------------------------------------------------------------------------------------------- */
 
 /* A publish that waits for its booking to be read. */
 struct publish_flow {
@@ -124,7 +126,8 @@ static void publish_location(struct session *session, const struct client_frame 
     booking_when_known(flow->entry, &flow->waiter, on_booking, flow);
 }
 
-/* --- heartbeats -------------------------------------------------------------------------------------------------------------- */
+/* --- heartbeats
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void publish_heartbeat(struct session *session, const struct client_frame *frame,
                               const struct channel_name *channel)

@@ -4,7 +4,8 @@
 
 static struct subscription *first_not_covered(struct session *session)
 {
-    LIST_EACH (&session->subscriptions, node) {
+    LIST_EACH(&session->subscriptions, node)
+    {
         struct subscription *subscription = CONTAINER_OF(node, struct subscription, in_session);
         if (!principal_may(session->principal, "subscribe", subscription->name.text))
             return subscription;
@@ -18,8 +19,7 @@ static void replace_principal(struct session *session, struct principal *fresh)
     session->principal = fresh;
     session->is_expiry_announced = false;
     session_arm_expiry(session);
-    for (struct subscription *lost;
-         session->state < SESSION_CLOSING && (lost = first_not_covered(session)) != NULL;)
+    for (struct subscription *lost; session->state < SESSION_CLOSING && (lost = first_not_covered(session)) != NULL;)
         subscription_revoke(lost, "forbidden");
 }
 

@@ -18,7 +18,8 @@ static void note_reply(void *context, enum bus_status status, const struct bus_m
     seen->status = status;
     if (reply != NULL) {
         seen->sequence = reply->sequence;
-        snprintf(seen->text, sizeof(seen->text), "%s=%.*s", reply->subject, (int)reply->length, (const char *)reply->data);
+        snprintf(seen->text, sizeof(seen->text), "%s=%.*s", reply->subject, (int)reply->length,
+                 (const char *)reply->data);
     }
 }
 
