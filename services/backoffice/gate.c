@@ -43,18 +43,24 @@ static bool take_line(struct api_keys *keys, const char *path, char *line, char 
     return true;
 }
 
+static bool take_lines(struct api_keys *keys, const char *path, char *text, char **error_r)
+{
+    for (char *line; (line = strsep(&text, "\n")) != NULL;)
+        if (!take_line(keys, path, line, error_r))
+            return false;
+    return keys->count > 0 || fail_keys(path, "holds no key", error_r);
+}
+
 static bool read_keys(struct api_keys *keys, const char *path, char **error_r)
 {
     struct strbuf content;
     strbuf_init(&content, 256);
     bool is_good = file_read(path, &content, error_r);
-    char *cursor = content.data;
-    for (char *line; is_good && (line = strsep(&cursor, "\n")) != NULL;)
-        is_good = take_line(keys, path, line, error_r);
-    explicit_bzero(content.data, content.length);
+    size_t length = content.length;
+    if (is_good)
+        is_good = take_lines(keys, path, content.data, error_r);
+    explicit_bzero(content.data, length);
     strbuf_finish(&content);
-    if (is_good && keys->count == 0)
-        return fail_keys(path, "holds no key", error_r);
     return is_good;
 }
 

@@ -3,8 +3,13 @@
 #include "core/route_match.h"
 
 const struct route routes[ROUTE_COUNT] = {
-#define ROUTE(name, method, pattern, auth, limit, idempotency, handler)                                                \
-    {method, pattern, auth, limit, idempotency, handler},
+#define ROUTE(name, verb, path, who, limit, idempotency, handler)                                                      \
+    {.method = verb,                                                                                                   \
+     .pattern = path,                                                                                                  \
+     .body_limit_bytes = limit,                                                                                        \
+     .handle = handler,                                                                                                \
+     .auth = who,                                                                                                      \
+     .is_idempotent = idempotency},
 #include "routes.def"
 #undef ROUTE
 };

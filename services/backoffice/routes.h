@@ -13,11 +13,11 @@ enum auth_class {
 
 struct route {
     const char *method, *pattern;
-    enum auth_class auth;
     size_t body_limit_bytes; /* 0: no body is looked at */
-    bool is_idempotent;
     /* Loop thread. Answers exactly once, now or later. */
     void (*handle)(struct backoffice *app, struct exchange *exchange);
+    enum auth_class auth;
+    bool is_idempotent;
 };
 
 enum route_index {
