@@ -1,5 +1,6 @@
 #include "access_token.h"
 
+#include "auth/sign.h"
 #include "backoffice.h"
 #include "base/ids.h"
 #include "log/log.h"
@@ -27,7 +28,7 @@ char *access_token_sign(struct backoffice *app, const struct session *session, i
         .issued_at_s = issued_s,
         .expires_at_s = issued_s + session->access_ttl_s,
     };
-    char *error = NULL, *token = token_sign(app->signer, &request, &error);
+    char *error = NULL, *token = token_sign(app->secrets.signer, &request, &error);
     if (token == NULL)
         LOG_ERROR("token_not_signed", LOG_STR("error", error));
     else

@@ -1,22 +1,19 @@
 #ifndef HANSOM_BACKOFFICE_H
 #define HANSOM_BACKOFFICE_H
 /* What the parts of the service share. Loop thread, but for what the gate reads (constant after start). */
-#include "auth/sign.h"
 #include "backoffice_metrics.h"
 #include "backoffice_settings.h"
 #include "bus/bus.h"
-#include "gate.h"
 #include "http/http_server.h"
 #include "pg/pg.h"
+#include "secrets.h"
 #include "service/service.h"
 
 struct backoffice {
     struct service *service;
     const struct backoffice_settings *settings;
     struct metrics *metrics;
-    struct api_keys *api_keys;
-    struct signer *signer;
-    struct sealer *sealer;
+    struct secrets secrets;
     struct pg *pg;
     struct bus *bus;
     struct kv_writer *kv_writer;

@@ -24,7 +24,7 @@ static bool fail_keys(const char *path, const char *what, char **error_r)
 {
     struct strbuf text;
     strbuf_init(&text, 128);
-    strbuf_appendf(&text, "api_key_file %s: %s", path, what);
+    strbuf_appendf(&text, "%s: %s", path, what);
     *error_r = strbuf_take(&text);
     strbuf_finish(&text);
     return false;
@@ -122,7 +122,7 @@ static bool may_call(const struct backoffice *app, const struct exchange *exchan
     case AUTH_NONE:
         return true;
     case AUTH_API_KEY:
-        return api_keys_accept(app->api_keys, http_header(exchange, "Authorization"));
+        return api_keys_accept(app->secrets.api_keys, http_header(exchange, "Authorization"));
     }
     return false;
 }

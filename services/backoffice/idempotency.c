@@ -40,7 +40,7 @@ static void keep_answer(struct exchange *exchange)
     snprintf(status, sizeof(status), "%u", exchange->status);
     struct strbuf sealed;
     strbuf_init(&sealed, 1024);
-    seal(guard->app->sealer, exchange->idempotency_key, &exchange->answer, &sealed);
+    seal(guard->app->secrets.sealer, exchange->idempotency_key, &exchange->answer, &sealed);
     const char *const parameters[] = {exchange->idempotency_key, route_name(exchange), status, sealed.data};
     pg_query(guard->app->pg,
              "UPDATE idempotency_keys SET status = $3::integer, sealed_response = $4 WHERE key = $1 AND route = $2",
@@ -69,7 +69,7 @@ static void before_send(struct exchange *exchange)
 static void replay(struct guard *guard, const struct pg_result *result)
 {
     struct exchange *exchange = guard->exchange;
-    if (seal_open(guard->app->sealer, exchange->idempotency_key, pg_value(result, 0, 2), &exchange->answer))
+    if (seal_open(guard->app->secrets.sealer, exchange->idempotency_key, pg_value(result, 0, 2), &exchange->answer))
         exchange_reply(exchange, (unsigned)pg_value_int(result, 0, 1));
     else
         exchange_fail(exchange, ERROR_conflict, "Idempotency-Key: its first answer cannot be given again");

@@ -1,64 +1,26 @@
 #include "backoffice.h"
+#include "connections.h"
+#include "gate.h"
 #include "housekeeping.h"
 #include "kv_writer.h"
-#include "log/log.h"
 #include "outbox.h"
-#include "pg/migrate.h"
-#include "seal.h"
 #include "token_refresher.h"
 
 #define DRAIN_POLL_MS 20
 
 static struct backoffice_settings settings;
 
-static void on_pg_state(void *context, bool is_connected)
+static bool check(struct strbuf *errors)
 {
-    struct backoffice *app = context;
-    metrics_gauge_set(app->metrics, METRIC_BACKOFFICE_PG_UP, 0, 0, is_connected);
-    service_set_condition(app->service, "postgres", is_connected);
-}
-
-static void on_bus_state(void *context, enum bus_state state)
-{
-    struct backoffice *app = context;
-    metrics_gauge_set(app->metrics, METRIC_BACKOFFICE_BUS_UP, 0, 0, state == BUS_CONNECTED);
-    service_set_condition(app->service, "bus", state == BUS_CONNECTED);
-}
-
-static void on_migrated(void *context, const char *file_name)
-{
-    (void)context;
-    LOG_INFO("migration_applied", LOG_STR("file", file_name));
-}
-
-static bool migrate(char **error_r)
-{
-    unsigned applied = 0;
-    return *settings.migrations_dir == '\0' ||
-           migrate_run(settings.postgres_url, settings.migrations_dir, on_migrated, NULL, &applied, error_r);
-}
-
-static bool load_secrets(struct backoffice *app, char **error_r)
-{
-    return (app->api_keys = api_keys_load(settings.api_key_file, error_r)) != NULL &&
-           (app->signer = signer_load(settings.signing_key_file, settings.signing_kid,
-                                      signing_algorithms[settings.signing_alg], error_r)) != NULL &&
-           (app->sealer = sealer_load(settings.signing_key_file, error_r)) != NULL;
-}
-
-static bool connect_all(struct backoffice *app, char **error_r)
-{
-    const struct service_settings *common = service_settings(app->service);
-    const struct bus_config bus = {.url = common->nats_url,
-                                   .user = common->nats_user,
-                                   .password = common->nats_password,
-                                   .name = common->instance,
-                                   .replicas = (int)common->nats_replicas};
-    uv_loop_t *loop = service_loop(app->service);
-    app->pg = pg_create(loop, settings.postgres_url, (unsigned)settings.postgres_connections, error_r);
-    if (app->pg != NULL)
-        app->bus = bus_create(loop, &bus, error_r);
-    return app->bus != NULL;
+    struct secrets secrets;
+    char *reason = NULL;
+    bool is_good = secrets_load(&settings, &secrets, &reason);
+    if (is_good)
+        secrets_finish(&secrets);
+    else
+        strbuf_appendf(errors, "%s\n", reason);
+    mem_free(reason);
+    return is_good;
 }
 
 static void start_workers(struct backoffice *app)
@@ -67,10 +29,7 @@ static void start_workers(struct backoffice *app)
     app->outbox = outbox_create(app);
     app->refresher = token_refresher_create(app);
     app->housekeeping = housekeeping_create(app);
-    service_set_condition(app->service, "postgres", false);
-    service_set_condition(app->service, "bus", false);
-    pg_on_state(app->pg, on_pg_state, app);
-    bus_on_state(app->bus, on_bus_state, app);
+    connections_watch(app);
 }
 
 static bool listen_http(struct backoffice *app, struct strbuf *error)
@@ -99,12 +58,9 @@ static void stop(void *context)
     outbox_destroy(&app->outbox);
     housekeeping_destroy(&app->housekeeping);
     kv_writer_destroy(&app->kv_writer);
-    bus_destroy(&app->bus);
-    pg_destroy(&app->pg);
+    connections_close(app);
     http_server_destroy(&app->http);
-    sealer_destroy(&app->sealer);
-    signer_destroy(&app->signer);
-    api_keys_destroy(&app->api_keys);
+    secrets_finish(&app->secrets);
     uv_close((uv_handle_t *)&app->drain_timer, on_drain_timer_closed);
 }
 
@@ -117,7 +73,7 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     uv_timer_init(service_loop(service), &app->drain_timer);
     app->drain_timer.data = app;
     char *reason = NULL;
-    bool is_good = load_secrets(app, &reason) && migrate(&reason) && connect_all(app, &reason);
+    bool is_good = secrets_load(&settings, &app->secrets, &reason) && connections_open(app, &reason);
     if (is_good) {
         start_workers(app);
         is_good = listen_http(app, error);
@@ -160,6 +116,7 @@ int main(int argc, char **argv)
         .group_count = 1,
         .metrics = backoffice_metric_defs,
         .metric_count = BACKOFFICE_METRIC_COUNT,
+        .check = check,
         .start = start,
         .drain = drain,
         .stop = stop,

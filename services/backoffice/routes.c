@@ -3,13 +3,8 @@
 #include "core/route_match.h"
 
 const struct route routes[ROUTE_COUNT] = {
-#define ROUTE(name, verb, path, who, limit, idempotency, handler)                                                      \
-    {.method = verb,                                                                                                   \
-     .pattern = path,                                                                                                  \
-     .body_limit_bytes = limit,                                                                                        \
-     .handle = handler,                                                                                                \
-     .auth = who,                                                                                                      \
-     .is_idempotent = idempotency},
+#define ROUTE(name, method, pattern, auth, limit, idempotency, handler)                                                \
+    {method, pattern, limit, handler, auth, idempotency},
 #include "routes.def"
 #undef ROUTE
 };

@@ -1,4 +1,5 @@
 #include "access_token.h"
+#include "auth/sign.h"
 #include "backoffice.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
