@@ -17,7 +17,7 @@ static const char usage[] =
     "Writes or reads a booking and prints it. S is one of requested, assigned, driver_en_route_pickup,\n"
     "driver_arrived, in_progress, completed, cancelled.\n\n"
     "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api.key)\n";
+    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
 
 static const struct option long_options[] = {
     {"client", required_argument, NULL, 'c'},

@@ -19,7 +19,7 @@ static const char usage[] =
     "  --ttl S             seconds that the access token is good for\n"
     "  --json              print the whole answer, refresh token included\n"
     "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api.key)\n";
+    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
 
 static const struct option long_options[] = {
     {"user", required_argument, NULL, 'u'},

@@ -12,7 +12,7 @@ void internal_api_defaults(struct internal_api *api)
 {
     const char *url = getenv("HANSOM_INTERNAL"), *key_file = getenv("HANSOM_API_KEY_FILE");
     api->url = url != NULL ? url : "http://127.0.0.1:8090";
-    api->api_key_file = key_file != NULL ? key_file : "var/secrets/api.key";
+    api->api_key_file = key_file != NULL ? key_file : "var/secrets/api_key";
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *answer)
