@@ -16,7 +16,7 @@ static const char *const state_names[] = {
 #undef SESSION_STATE
 };
 
-static void arm_liveness(struct session *session, uint64_t now_ms);
+static void arm_liveness(struct session *session, uint64_t silent_ms);
 
 /* --- life
  * ---------------------------------------------------------------------------------------------------------------- */
@@ -50,7 +50,7 @@ struct session *session_create(struct gateway *gateway, const struct transport_o
     session->connection = connection;
     session->handshake_token = handshake_token == NULL ? NULL : mem_strdup(handshake_token);
     session->platform = platform_label(NULL);
-    session->opened_ms = session->heard_ms = now_ms;
+    session->opened_ms = now_ms;
     uuid_generate(session->id);
     list_init(&session->slots);
     list_init(&session->subscriptions);
@@ -63,7 +63,7 @@ struct session *session_create(struct gateway *gateway, const struct transport_o
                       settings->max_publishes_per_second * RATE_BURST_S, now_ms);
     timer_wheel_start(gateway->wheel, &session->deadline, now_ms + (uint64_t)settings->connect_timeout_ms,
                       on_connect_deadline, session);
-    arm_liveness(session, now_ms);
+    arm_liveness(session, 0);
     return session;
 }
 
@@ -217,32 +217,26 @@ static void on_liveness(struct wheel_timer *timer, void *context)
 {
     (void)timer;
     struct session *session = context;
-    uint64_t now_ms = clock_monotonic_ms();
-    uint64_t silent_ms = now_ms - session->heard_ms;
+    uint64_t silent_ms = session->transport->silent_ms(session->connection);
     if (silent_ms >= (uint64_t)session->gateway->settings->idle_timeout_ms) {
         session_close(session, CLOSE_no_pong, 0);
         return;
     }
     if (silent_ms >= (uint64_t)session->gateway->settings->ping_interval_ms)
         session->transport->ping(session->connection);
-    arm_liveness(session, now_ms);
+    arm_liveness(session, silent_ms);
 }
 
 /* A timer that looks, instead of one restart per received byte. */
-static void arm_liveness(struct session *session, uint64_t now_ms)
+static void arm_liveness(struct session *session, uint64_t silent_ms)
 {
     uint64_t ping_ms = (uint64_t)session->gateway->settings->ping_interval_ms;
     uint64_t idle_ms = (uint64_t)session->gateway->settings->idle_timeout_ms;
-    uint64_t silent_ms = now_ms - session->heard_ms;
-    uint64_t next_ms = session->heard_ms + ping_ms;
-    if (silent_ms >= ping_ms) /* pinged; again in an interval, or the end */
-        next_ms = now_ms + ping_ms < session->heard_ms + idle_ms ? now_ms + ping_ms : session->heard_ms + idle_ms;
-    timer_wheel_start(session->gateway->wheel, &session->liveness, next_ms, on_liveness, session);
-}
-
-void session_heard(struct session *session)
-{
-    session->heard_ms = clock_monotonic_ms();
+    uint64_t wait_ms = silent_ms < ping_ms ? ping_ms - silent_ms : ping_ms;
+    if (wait_ms > idle_ms - silent_ms)
+        wait_ms = idle_ms - silent_ms;
+    timer_wheel_start(session->gateway->wheel, &session->liveness, clock_monotonic_ms() + wait_ms, on_liveness,
+                      session);
 }
 
 static void on_expiry(struct wheel_timer *timer, void *context)

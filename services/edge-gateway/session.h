@@ -38,7 +38,7 @@ struct session {
     struct principal *principal; /* from CONNECTING on */
     struct user_sessions *user;  /* from OPEN on */
     unsigned platform;           /* label of the metric */
-    uint64_t opened_ms, heard_ms;
+    uint64_t opened_ms;
     uint64_t publisher_revision; /* drivers: our entry in bucket publishers */
 
     struct outbox outbox;
@@ -65,11 +65,10 @@ struct flow {
 /* handshake_token is copied; may be NULL. */
 struct session *session_create(struct gateway *gateway, const struct transport_ops *transport, void *connection,
                                const char *handshake_token);
-/* The transport calls: one whole text message; room in the socket; any byte came; it is over (code: of the peer's close
+/* The transport calls: one whole text message; room in the socket; it is over (code: of the peer's close
  * frame, 0 = none; was_said: the peer ended it in the orderly way). session_closed frees the session. */
 void session_receive(struct session *session, const char *text, size_t length);
 void session_writable(struct session *session);
-void session_heard(struct session *session);
 void session_closed(struct session *session, int peer_code);
 
 /* Queues one JSON object (or a made frame) in order; too much unsent closes the session as slow_consumer. */

@@ -16,6 +16,8 @@ struct transport_ops {
     ssize_t (*send)(void *connection, const struct iovec *vectors, int count);
     /* session_writable will be called when there is room. */
     void (*want_writable)(void *connection);
+    /* Milliseconds since the last byte of any kind came from the peer. */
+    uint64_t (*silent_ms)(void *connection);
     /* A ping frame, as soon as possible. */
     void (*ping)(void *connection);
     /* A close frame with the code, then the end; session_closed comes later, never from inside. */

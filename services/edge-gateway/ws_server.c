@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -26,7 +28,7 @@ struct connection {
     struct lws *wsi;
     struct session *session; /* WebSocket; NULL before it is established */
     struct strbuf assembly;  /* of a message that came in pieces; data NULL while unused */
-    int close_code;          /* 0: none wanted */
+    int close_code;          /* 0: none wanted, -1: under way */
     const char *close_text;
     int peer_code;
     bool wants_ping;
@@ -107,6 +109,15 @@ static void ws_want_writable(void *opaque)
     lws_callback_on_writable(((struct connection *)opaque)->wsi);
 }
 
+/* From the kernel, so that it counts pings and pongs too, which libwebsockets keeps to itself. */
+static uint64_t ws_silent_ms(void *opaque)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+    int fd = lws_get_socket_fd(((struct connection *)opaque)->wsi);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_last_data_recv : 0;
+}
+
 static void ws_ping(void *opaque)
 {
     ((struct connection *)opaque)->wants_ping = true;
@@ -126,7 +137,8 @@ static void ws_kill(void *opaque)
     lws_set_timeout(((struct connection *)opaque)->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-static const struct transport_ops ws_transport = {ws_send, ws_want_writable, ws_ping, ws_close, ws_kill};
+static const struct transport_ops ws_transport = {ws_send,  ws_want_writable, ws_silent_ms,
+                                                  ws_ping,  ws_close,         ws_kill};
 
 /* --- WebSocket events
  * -------------------------------------------------------------------------------------------------------- */
@@ -190,7 +202,6 @@ static void assemble(struct lws *wsi, struct connection *connection, const char 
 
 static int on_receive(struct lws *wsi, struct connection *connection, const char *bytes, size_t length)
 {
-    session_heard(connection->session);
     if (connection->close_code != 0)
         return 0; /* being closed: what still comes does not matter */
     if (lws_frame_is_binary(wsi))
@@ -200,14 +211,23 @@ static int on_receive(struct lws *wsi, struct connection *connection, const char
     return 0;
 }
 
+/* Returning -1 from the writable callback would cut the socket without a close frame (ops-ws.c calls it permanently
+ * unusable); ending it this way sends the frame and waits for the peer's. */
+static void start_close(struct lws *wsi, struct connection *connection)
+{
+    lws_close_reason(wsi, (enum lws_close_status)connection->close_code, (unsigned char *)connection->close_text,
+                     strlen(connection->close_text));
+    connection->close_code = -1; /* once */
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
 static int on_writable(struct lws *wsi, struct connection *connection)
 {
     session_writable(connection->session);
     bool is_clear = connection->session->outbox.count == 0 && !lws_partial_buffered(wsi);
-    if (is_clear && connection->close_code != 0) {
-        lws_close_reason(wsi, (enum lws_close_status)connection->close_code, (unsigned char *)connection->close_text,
-                         strlen(connection->close_text));
-        return -1;
+    if (is_clear && connection->close_code > 0) {
+        start_close(wsi, connection);
+        return 0;
     }
     if (is_clear && connection->wants_ping) {
         unsigned char ping[LWS_PRE + 1];
@@ -322,9 +342,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return on_established(wsi, connection);
     case LWS_CALLBACK_RECEIVE:
         return on_receive(wsi, connection, in, length);
-    case LWS_CALLBACK_RECEIVE_PONG:
-        session_heard(connection->session);
-        return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return on_writable(wsi, connection);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
