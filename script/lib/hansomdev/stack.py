@@ -1,9 +1,11 @@
 """The processes of the suite and how they are told about each other: one table, one order."""
+import hashlib
 import os
 import pathlib
 import pwd
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -116,7 +118,7 @@ class Stack:
         if marker.exists():
             return pathlib.Path(marker.read_text().strip())
         if not _is_reachable(self.data, user):
-            folder = pathlib.Path("/var/tmp") / f"hansom-postgres-{abs(hash(str(self.data)))}"
+            folder = pathlib.Path("/var/tmp") / f"hansom-postgres-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
             self.say(f"{self.data} cannot be entered by user {user}: the database lies in {folder}")
         marker.write_text(f"{folder}\n")
         return folder
@@ -131,14 +133,14 @@ class Stack:
             account = pwd.getpwnam(user)
             os.chown(folder, account.pw_uid, account.pw_gid)
         if not (folder / "PG_VERSION").exists():
-            password = self._secret("postgres_password")
-            reader, writer = os.pipe()
-            os.write(writer, f"{password}\n".encode())
-            os.close(writer)
-            made = subprocess.run([PG_BIN / "initdb", "-D", folder, "-U", PG_USER, "--auth=scram-sha-256", "--encoding=UTF8",
-                                   "--locale=C", f"--pwfile=/dev/fd/{reader}"], pass_fds=(reader,), cwd="/",
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **who)
-            os.close(reader)
+            with tempfile.NamedTemporaryFile("w") as password:
+                password.write(self._secret("postgres_password") + "\n")
+                password.flush()
+                if user is not None:
+                    os.chown(password.name, account.pw_uid, account.pw_gid)
+                made = subprocess.run([PG_BIN / "initdb", "-D", folder, "-U", PG_USER, "--auth=scram-sha-256",
+                                       "--encoding=UTF8", "--locale=C", f"--pwfile={password.name}"], cwd="/",
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **who)
             if made.returncode != 0:
                 raise StackError("initdb: " + made.stdout.decode(errors="replace")[-500:])
         self._process("postgres", [PG_BIN / "postgres", "-D", folder, "-p", self.postgres_port, "-c", "unix_socket_directories=",
