@@ -2,6 +2,7 @@
 #include "gateway.h"
 
 #include "announcer.h"
+#include "arrival.h"
 #include "base/clock.h"
 #include "gateway_app.h"
 #include "hub.h"
@@ -118,6 +119,7 @@ static bool start_parts(struct gateway *gateway, struct strbuf *error)
     gateway->server = ws_server_create(gateway, error);
     if (gateway->server == NULL)
         return false;
+    gateway->arrivals = arrivals_create(gateway);
     gateway->listener = listener_create(gateway, error);
     return gateway->listener != NULL;
 }
@@ -160,6 +162,7 @@ void gateway_stop(struct gateway *gateway)
 {
     if (gateway->bus != NULL)
         bus_on_state(gateway->bus, NULL, NULL);
+    arrivals_destroy(&gateway->arrivals);
     ws_server_destroy(&gateway->server);
     end_sessions(gateway);
     listener_destroy(&gateway->listener);

@@ -16,6 +16,7 @@ struct hub;
 struct listener;
 struct ws_server;
 struct announcer;
+struct arrivals;
 
 struct gateway {
     struct service *service;
@@ -30,6 +31,7 @@ struct gateway {
     struct booking_cache *bookings;
     struct hub *hub;
     struct ws_server *server;
+    struct arrivals *arrivals;
     struct listener *listener;
     struct announcer *announcer;
     struct bus_subscription *revocations, *policies, *publishers;

@@ -8,7 +8,6 @@
 
 #define WS_PATH "/v1/ws"
 #define PROTOCOL_NAME "hansom.v1.json"
-#define BEARER_PROTOCOL "hansom.bearer."
 #define ANSWER_HEADER_BYTES 1024
 
 /* NULL if it is absent; mem_free. */
@@ -35,42 +34,22 @@ char *handshake_bearer_header(struct lws *wsi)
     return token;
 }
 
-typedef bool offer_cb(const char *offer, size_t length, char **result);
+static bool is_ours(const char *offer)
+{
+    size_t length = strcspn(offer, " \t");
+    return length == strlen(PROTOCOL_NAME) && strncmp(offer, PROTOCOL_NAME, length) == 0;
+}
 
-/* Calls for each offered subprotocol until one answers true. */
-static bool find_offer(struct lws *wsi, offer_cb *is_wanted, char **result)
+static bool offers_ours(struct lws *wsi)
 {
     char *offers = header(wsi, WSI_TOKEN_PROTOCOL);
     bool is_found = false;
     for (char *cursor = offers, *offer; cursor != NULL && !is_found && (offer = strsep(&cursor, ",")) != NULL;) {
         offer += strspn(offer, " \t");
-        is_found = is_wanted(offer, strcspn(offer, " \t"), result);
+        is_found = is_ours(offer);
     }
     mem_free(offers);
     return is_found;
-}
-
-static bool is_bearer(const char *offer, size_t length, char **result)
-{
-    size_t prefix = strlen(BEARER_PROTOCOL);
-    if (length <= prefix || strncmp(offer, BEARER_PROTOCOL, prefix) != 0)
-        return false;
-    *result = mem_strndup(offer + prefix, length - prefix);
-    return true;
-}
-
-static bool is_ours(const char *offer, size_t length, char **result)
-{
-    (void)result;
-    return length == strlen(PROTOCOL_NAME) && strncmp(offer, PROTOCOL_NAME, length) == 0;
-}
-
-char *handshake_token(struct lws *wsi)
-{
-    char *token = handshake_bearer_header(wsi);
-    if (token == NULL)
-        find_offer(wsi, is_bearer, &token);
-    return token;
 }
 
 const char *handshake_method(struct lws *wsi, char *path, size_t size)
@@ -119,7 +98,7 @@ static bool has_secret_in_url(struct lws *wsi)
 
 static bool token_is_good(struct gateway *gateway, struct lws *wsi)
 {
-    char *token = handshake_token(wsi);
+    char *token = handshake_bearer_header(wsi);
     if (token == NULL)
         return true; /* it comes in the connect frame */
     const char *why;
@@ -154,7 +133,7 @@ bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *
         metrics_add(gateway->metrics, METRIC_GATEWAY_CONNECTS, platform_label(NULL), CONNECT_UNAUTHORIZED, 1);
         return refuse(ERROR_unauthorized, "a valid token is needed", code_r, detail_r);
     }
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 && !find_offer(wsi, is_ours, NULL))
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 && !offers_ours(wsi))
         return refuse(ERROR_bad_request, "subprotocol: only " PROTOCOL_NAME " is offered", code_r, detail_r);
     return true;
 }
@@ -191,4 +170,35 @@ bool handshake_write_answer(struct lws *wsi, const struct http_answer *answer)
     int written = lws_write(wsi, copy + LWS_PRE, answer->body.length, LWS_WRITE_HTTP_FINAL);
     mem_free(copy);
     return written >= 0;
+}
+
+static const char *reason_phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } rows[] = {{400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].status == status)
+            return rows[i].phrase;
+    return "Service Unavailable";
+}
+
+void handshake_refuse(struct lws *wsi, const struct http_answer *answer)
+{
+    struct strbuf text;
+    strbuf_init(&text, LWS_PRE + ANSWER_HEADER_BYTES);
+    memset(strbuf_reserve(&text, LWS_PRE), 0, LWS_PRE);
+    strbuf_grown(&text, LWS_PRE);
+    strbuf_appendf(&text, "HTTP/1.1 %d %s\r\n", answer->status, reason_phrase(answer->status));
+    strbuf_appendf(&text, "Content-Type: %s\r\nContent-Length: %zu\r\n", answer->content_type, answer->body.length);
+    if (answer->status == 401)
+        strbuf_append_string(&text, "WWW-Authenticate: Bearer\r\n");
+    if (answer->retry_after_s > 0)
+        strbuf_appendf(&text, "Retry-After: %llu\r\n", (unsigned long long)answer->retry_after_s);
+    strbuf_append_string(&text, "Connection: close\r\nCache-Control: no-store\r\n\r\n");
+    strbuf_append(&text, answer->body.data, answer->body.length);
+    if (lws_write(wsi, (unsigned char *)text.data + LWS_PRE, text.length - LWS_PRE, LWS_WRITE_HTTP_FINAL) < 0)
+        LOG_DEBUG("refusal_not_sent");
+    strbuf_finish(&text);
 }

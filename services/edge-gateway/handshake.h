@@ -9,11 +9,12 @@ struct lws;
 
 /* May this upgrade go on? Path, origin, subprotocol, and the token if it came in a header; never one in the URL. */
 bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *code_r, const char **detail_r);
-/* The token of the Authorization header or of the subprotocol hansom.bearer.<jwt>; NULL, or to be freed (mem_free). */
-char *handshake_token(struct lws *wsi);
+/* The token of the Authorization header (arrival.h puts the one of a subprotocol there); NULL, or for mem_free. */
 char *handshake_bearer_header(struct lws *wsi);
 /* The method (a literal) and the path without the query. */
 const char *handshake_method(struct lws *wsi, char *path, size_t size);
+/* The same instead of an upgrade: libwebsockets would say HTTP/1.0 there, which WebSocket clients do not accept. */
+void handshake_refuse(struct lws *wsi, const struct http_answer *answer);
 /* Status line, headers and body at once. False: the connection is broken. */
 bool handshake_write_answer(struct lws *wsi, const struct http_answer *answer);
 

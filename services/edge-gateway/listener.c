@@ -10,9 +10,10 @@
 #include "base/clock.h"
 #include "base/token_bucket.h"
 #include "log/log.h"
-#include "ws_server.h"
+#include "arrival.h"
 
 #define BACKLOG 4096
+#define DEFER_ACCEPT_S 5
 #define ACCEPTS_PER_TURN 64
 #define USER_TIMEOUT_MS 20000
 #define FORGET_EVERY_MS 60000
@@ -93,8 +94,7 @@ static void admit(struct listener *listener, int fd, const struct sockaddr_in *p
         address->open++;
         listener->open_total++;
         metrics_gauge_add(listener->gateway->metrics, METRIC_GATEWAY_SOCKETS, 0, 0, 1);
-        /* On failure libwebsockets has closed the socket and told listener_left through the end of its object. */
-        ws_server_adopt(listener->gateway->server, fd, address);
+        arrivals_take(listener->gateway->arrivals, fd, address);
     }
 }
 
@@ -176,6 +176,8 @@ static int open_socket(const struct gateway_settings *settings, uint16_t *port_r
     socklen_t length = sizeof(address);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+    int defer_s = DEFER_ACCEPT_S; /* accepted together with its first bytes, as a rule */
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, sizeof(defer_s));
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         strbuf_appendf(error, "port %lld on %s: %s", (long long)settings->port, settings->listen_address,

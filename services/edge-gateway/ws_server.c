@@ -21,7 +21,7 @@
 #define SERVICE_BUFFER_BYTES 16384
 #define TX_PACKET_BYTES (1024 * 1024)
 #define HTTP_TIMEOUT_S 5
-#define CLOSE_TURNS 10
+#define CLOSE_TURNS 100
 
 /* What libwebsockets keeps for each connection. */
 struct connection {
@@ -45,6 +45,7 @@ struct ws_server {
     struct lws_context *context;
     struct lws_vhost *vhost;
     void *loops[1];
+    struct address_entry *adopting; /* of the socket that is just being handed over */
 };
 
 static struct gateway *gateway_of(struct lws *wsi)
@@ -137,8 +138,7 @@ static void ws_kill(void *opaque)
     lws_set_timeout(((struct connection *)opaque)->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-static const struct transport_ops ws_transport = {ws_send,  ws_want_writable, ws_silent_ms,
-                                                  ws_ping,  ws_close,         ws_kill};
+static const struct transport_ops ws_transport = {ws_send, ws_want_writable, ws_silent_ms, ws_ping, ws_close, ws_kill};
 
 /* --- WebSocket events
  * -------------------------------------------------------------------------------------------------------- */
@@ -154,7 +154,7 @@ static int on_confirm_upgrade(struct lws *wsi)
     answer.retry_after_s = code == ERROR_unavailable ? 2 : 0;
     strbuf_init(&answer.body, 256);
     problem_write(&answer.body, code, detail, NULL, answer.retry_after_s * 1000);
-    handshake_write_answer(wsi, &answer);
+    handshake_refuse(wsi, &answer);
     strbuf_finish(&answer.body);
     return 1; /* ends the connection after the answer */
 }
@@ -162,7 +162,7 @@ static int on_confirm_upgrade(struct lws *wsi)
 static int on_established(struct lws *wsi, struct connection *connection)
 {
     *connection = (struct connection){.wsi = wsi};
-    char *token = handshake_token(wsi);
+    char *token = handshake_bearer_header(wsi);
     connection->session = session_create(gateway_of(wsi), &ws_transport, connection, token);
     mem_free(token);
     return 0;
@@ -326,7 +326,12 @@ static int on_http_writable(struct lws *wsi, struct connection *connection)
 
 static void on_destroy(struct lws *wsi)
 {
+    struct ws_server *server = lws_context_user(lws_get_context(wsi));
     struct address_entry *address = lws_get_opaque_user_data(wsi);
+    if (address == NULL) {
+        address = server->adopting;
+        server->adopting = NULL;
+    }
     if (address != NULL)
         listener_left(address);
     lws_set_opaque_user_data(wsi, NULL);
@@ -379,6 +384,9 @@ static const struct lws_protocols protocols[] = {
 
 static void on_lws_log(int level, const char *line)
 {
+    /* Said at every hand-over with bytes, as an error. */
+    if (strstr(line, "adopt_socket_readbuf") != NULL)
+        return;
     size_t length = strcspn(line, "\n");
     char *text = mem_strndup(line, length);
     if (level == LLL_ERR)
@@ -402,6 +410,7 @@ struct ws_server *ws_server_create(struct gateway *gateway, struct strbuf *error
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_IPV6,
         .foreign_loops = server->loops,
         .user = server,
+        .pcontext = &server->context,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .max_http_header_data = HEADER_BYTES,
@@ -429,18 +438,28 @@ void ws_server_destroy(struct ws_server **server_pointer)
         return;
     if (server->context != NULL) {
         lws_context_destroy(server->context);
-        /* On a foreign loop its objects end in close callbacks, which still ask for the server. */
-        for (int i = 0; i < CLOSE_TURNS; i++)
+        /* On a foreign loop its objects end in close callbacks, which still ask for the server; the pointer is cleared
+         * when all is gone. */
+        for (int i = 0; i < CLOSE_TURNS && server->context != NULL; i++) {
+            if (i == CLOSE_TURNS / 2)
+                lws_context_destroy(server->context);
             uv_run(server->loops[0], UV_RUN_NOWAIT);
+        }
+        if (server->context != NULL)
+            LOG_ERROR("transport_left_open");
     }
     mem_free(server);
 }
 
-void ws_server_adopt(struct ws_server *server, int fd, struct address_entry *address)
+void ws_server_adopt(struct ws_server *server, int fd, struct address_entry *address, const struct strbuf *head)
 {
-    struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd);
-    if (wsi == NULL)
-        listener_left(address);
-    else
+    /* With bytes in hand the request is served before the object is returned, so its end may come first too. */
+    server->adopting = address;
+    struct lws *wsi = head == NULL ? lws_adopt_socket_vhost(server->vhost, fd)
+                                   : lws_adopt_socket_vhost_readbuf(server->vhost, fd, head->data, head->length);
+    if (wsi != NULL && server->adopting != NULL)
         lws_set_opaque_user_data(wsi, address);
+    else if (server->adopting != NULL)
+        listener_left(address);
+    server->adopting = NULL;
 }

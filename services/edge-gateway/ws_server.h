@@ -14,6 +14,7 @@ struct ws_server *ws_server_create(struct gateway *gateway, struct strbuf *error
 /* Cuts what is still open. */
 void ws_server_destroy(struct ws_server **server);
 /* Takes a connected socket. The address is given back to listener_left when the connection ends. */
-void ws_server_adopt(struct ws_server *server, int fd, struct address_entry *address);
+/* head: bytes that stand for what was read from the socket already; may be NULL. */
+void ws_server_adopt(struct ws_server *server, int fd, struct address_entry *address, const struct strbuf *head);
 
 #endif
