@@ -89,7 +89,7 @@ class Suite:
         return self.stack.public.replace("http", "ws") + "/v1/ws"
 
     async def connect(self, user, role, **more):
-        client = Client(await websockets.connect(self.ws_url, subprotocols=["hansom.v1.json"], max_size=None))
+        client = Client(await websockets.connect(self.ws_url, subprotocols=["hansom.v1.json"], max_size=None, close_timeout=0.2))
         client.welcome = await client.ask("connect", token=self.token(user, role, **more), platform="ios")
         assert client.welcome["op"] == "reply", client.welcome
         return client
