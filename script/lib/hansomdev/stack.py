@@ -194,7 +194,8 @@ class Stack:
         if not binary.exists():
             return
         self._process("ridesim", [binary, f"--public={self.public}", f"--internal={self.internal}",
-                                  f"--api-key-file={self.api_key_file}", "--drivers=20", "--demo"])
+                                  f"--api-key-file={self.api_key_file}", f"--trace={self.root}/tools/ridesim/routes/town.csv",
+                                  "--drivers=20", "--demo"])
 
     # --- watching ---
     def look_after(self):
