@@ -23,8 +23,9 @@
 #define SUBJECT_BOOKING_PRESENCE "booking.%s.presence" /* presence: ParticipantChange */
 #define SUBJECT_DRIVER_PRESENCE "driver.%s.presence"   /* presence: PresenceChange */
 #define SUBJECT_EVENTS "user.%s.events"                /* republished by stream EVENTS: UserEvent */
-#define SUBJECT_RPC_MEMBER "rpc.%u.user.%s.member" /* request to presence: empty -> Members of 0 or 1; p of the user   \
-                                                    */
+#define SUBJECT_RPC_MEMBER                                                                                             \
+    "rpc.%u.user.%s.member" /* request to presence: empty -> Members of 0 or 1; p of the user                          \
+                             */
 #define SUBJECT_RPC_MEMBER_PARTITION "rpc.%u.user.*.member"
 #define SUBJECT_RPC_DRIVER_BOOKINGS                                                                                    \
     "rpc.%u.driver.%s.bookings" /* request to presence: empty -> DriverBookings; p of the driver */

@@ -39,7 +39,8 @@ struct sending {
 
 static void start(struct hansom_client *client);
 
-/* --- out ------------------------------------------------------------------------------------------------------------------ */
+/* --- out
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void on_sent(uv_write_t *request, int status)
 {
@@ -83,7 +84,8 @@ bool hansom_client_send(struct hansom_client *client, const char *json, size_t l
     return true;
 }
 
-/* --- the end of a connection, and the next ------------------------------------------------------------------------------- */
+/* --- the end of a connection, and the next
+ * ------------------------------------------------------------------------------- */
 
 static void on_tcp_closed(uv_handle_t *handle)
 {
@@ -132,7 +134,9 @@ static void end(struct hansom_client *client, int code)
         client->events->closed(client->context, code, will_retry);
 }
 
-/* --- in --------------------------------------------------------------------------------------------------------------------- */
+/* --- in
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_named(const cJSON *frame, const char *op)
 {
@@ -253,7 +257,8 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
     take_input(client);
 }
 
-/* --- connecting -------------------------------------------------------------------------------------------------------------- */
+/* --- connecting
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void on_connected(uv_connect_t *request, int status)
 {

@@ -1,9 +1,9 @@
 #ifndef HANSOM_CLIENT_H
 #define HANSOM_CLIENT_H
 /*
- * A connection to a gateway over WebSocket in JSON, on the caller's libuv loop; thousands fit on one. It connects again by
- * itself as PROTOCOL section 5 says: 44xx stops (4401 and 4408 excepted), 45xx and cuts come back with full jitter from
- * 0.5 s to 30 s, retry_after_ms is obeyed. IPv4, no TLS: for tools and tests.
+ * A connection to a gateway over WebSocket in JSON, on the caller's libuv loop; thousands fit on one. It connects again
+ * by itself as PROTOCOL section 5 says: 44xx stops (4401 and 4408 excepted), 45xx and cuts come back with full jitter
+ * from 0.5 s to 30 s, retry_after_ms is obeyed. IPv4, no TLS: for tools and tests.
  */
 #include <uv.h>
 

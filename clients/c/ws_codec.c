@@ -38,10 +38,9 @@ void ws_write_frame(struct strbuf *out, enum ws_opcode opcode, const char *paylo
         strbuf_append(out, (char[]){(char)(length >> 8), (char)length}, 2);
     } else {
         strbuf_append_char(out, (char)(MASK_BIT | 127));
-        strbuf_append(out,
-                      (char[]){0, 0, 0, 0, (char)(length >> 24), (char)(length >> 16), (char)(length >> 8),
-                               (char)length},
-                      8);
+        strbuf_append(
+            out, (char[]){0, 0, 0, 0, (char)(length >> 24), (char)(length >> 16), (char)(length >> 8), (char)length},
+            8);
     }
     strbuf_append(out, &mask, sizeof(mask));
     char *masked = strbuf_reserve(out, length);

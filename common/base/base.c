@@ -35,7 +35,8 @@ char *mem_strdup(const char *string)
 char *mem_strndup(const char *bytes, size_t length)
 {
     char *copy = check(malloc(length + 1), length + 1);
-    memcpy(copy, bytes, length);
+    if (length > 0) /* bytes may be NULL then */
+        memcpy(copy, bytes, length);
     copy[length] = '\0';
     return copy;
 }
@@ -58,6 +59,7 @@ bool str_equal(const char *left, const char *right)
 
 bool str_copy(char *buffer, size_t size, const char *source)
 {
+    ASSERT(size > 0);
     size_t length = strlen(source);
     bool fits = length < size;
     size_t copied = fits ? length : size - 1;

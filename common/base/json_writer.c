@@ -1,5 +1,6 @@
 #include "base/json_writer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -114,6 +115,20 @@ void json_uint(struct json_writer *writer, uint64_t value)
     strbuf_append_uint(writer->out, value);
 }
 
+/* Fixed-point text. A double has 15 digits that are always its own and at most 17 (DBL_DIG, DBL_DECIMAL_DIG): decimals
+ * beyond the first ones that read back as the same number would be noise. */
+static int format_double(char *text, size_t size, double value, int max_decimals)
+{
+    int integer_digits = value == 0 ? 1 : (int)floor(log10(fabs(value))) + 1;
+    int decimals = DBL_DIG - integer_digits;
+    for (decimals = decimals > 0 ? decimals : 0; decimals < max_decimals; decimals++) {
+        int length = snprintf(text, size, "%.*f", decimals, value);
+        if (strtod(text, NULL) == value)
+            return length;
+    }
+    return snprintf(text, size, "%.*f", max_decimals, value);
+}
+
 void json_double(struct json_writer *writer, double value, int max_decimals)
 {
     if (!isfinite(value)) {
@@ -121,9 +136,9 @@ void json_double(struct json_writer *writer, double value, int max_decimals)
         return;
     }
     char text[400];
-    int length = snprintf(text, sizeof(text), "%.*f", max_decimals, value);
+    int length = format_double(text, sizeof(text), value, max_decimals);
     ASSERT(length > 0 && (size_t)length < sizeof(text));
-    if (max_decimals > 0) {
+    if (memchr(text, '.', (size_t)length) != NULL) {
         while (text[length - 1] == '0')
             length--;
         if (text[length - 1] == '.')

@@ -10,9 +10,10 @@ struct token_bucket {
 
 /* Starts full. */
 void token_bucket_init(struct token_bucket *bucket, double rate_per_s, double burst, uint64_t now_ms);
-/* Takes if there are enough. */
+/* Takes if there are enough. A time before the last one refills nothing. */
 bool token_bucket_take(struct token_bucket *bucket, double amount, uint64_t now_ms);
-/* Milliseconds until the amount could be taken; 0 = now. */
+/* Milliseconds until the amount could be taken; 0 = now, UINT64_MAX = never, because nothing is refilled. An amount
+ * above the burst is never granted: the wait does not tell. */
 uint64_t token_bucket_wait_ms(const struct token_bucket *bucket, double amount, uint64_t now_ms);
 
 #endif

@@ -1,5 +1,6 @@
 #include "log/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -49,6 +50,8 @@ static void write_all(const char *bytes, size_t length)
     pthread_mutex_lock(&lock);
     while (length > 0) {
         ssize_t written = write(STDOUT_FILENO, bytes, length);
+        if (written < 0 && errno == EINTR)
+            continue;
         if (written <= 0)
             break; /* there is nowhere to say it */
         bytes += written;

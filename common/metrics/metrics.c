@@ -16,10 +16,8 @@ struct metrics {
     const struct metric_def *defs;
     size_t count;
     struct series_set *sets;
-    _Atomic int64_t *cells; /* counter, gauge: one; histogram: buckets, +Inf, sum in nanounits */
+    _Atomic int64_t *cells; /* counter, gauge: one; histogram: buckets, +Inf, bits of the sum as a double */
 };
-
-#define SUM_SCALE 1e9
 
 static unsigned label_count(const struct metric_label *label)
 {
@@ -78,6 +76,23 @@ static int64_t cell_get(const _Atomic int64_t *cell)
     return atomic_load_explicit(cell, memory_order_relaxed);
 }
 
+static double sum_of(int64_t bits)
+{
+    double sum;
+    memcpy(&sum, &bits, sizeof(sum));
+    return sum;
+}
+
+static void sum_add(_Atomic int64_t *cell, double amount)
+{
+    int64_t old_bits = cell_get(cell), new_bits;
+    do {
+        double sum = sum_of(old_bits) + amount;
+        memcpy(&new_bits, &sum, sizeof(new_bits));
+    } while (!atomic_compare_exchange_weak_explicit(cell, &old_bits, new_bits, memory_order_relaxed,
+                                                    memory_order_relaxed));
+}
+
 void metrics_add(struct metrics *metrics, unsigned id, unsigned label0, unsigned label1, uint64_t amount)
 {
     cell_add(series(metrics, id, label0, label1), (int64_t)amount);
@@ -101,12 +116,22 @@ void metrics_observe(struct metrics *metrics, unsigned id, unsigned label0, unsi
     while (bucket < def->bucket_count && value > def->buckets[bucket])
         bucket++;
     cell_add(&cells[bucket], 1);
-    cell_add(&cells[def->bucket_count + 1], (int64_t)(value * SUM_SCALE));
+    sum_add(&cells[def->bucket_count + 1], value);
 }
 
 int64_t metrics_value(const struct metrics *metrics, unsigned id, unsigned label0, unsigned label1)
 {
     return cell_get(series(metrics, id, label0, label1));
+}
+
+/* Backslash and line feed, in a label's value the quote too (exposition format 0.0.4). */
+static void append_escaped(const char *text, bool is_label, struct strbuf *out)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\\' || *text == '\n' || (is_label && *text == '"'))
+            strbuf_append_char(out, '\\');
+        strbuf_append_char(out, *text == '\n' ? 'n' : *text);
+    }
 }
 
 static void append_labels(const struct metric_def *def, const unsigned labels[2], const char *le, struct strbuf *out)
@@ -115,7 +140,9 @@ static void append_labels(const struct metric_def *def, const unsigned labels[2]
     for (size_t l = 0; l < 2; l++) {
         if (def->labels[l].name == NULL)
             continue;
-        strbuf_appendf(out, "%c%s=\"%s\"", separator, def->labels[l].name, def->labels[l].values[labels[l]]);
+        strbuf_appendf(out, "%c%s=\"", separator, def->labels[l].name);
+        append_escaped(def->labels[l].values[labels[l]], true, out);
+        strbuf_append_char(out, '"');
         separator = ',';
     }
     if (le != NULL) {
@@ -141,7 +168,7 @@ static void expose_histogram(const struct metric_def *def, const _Atomic int64_t
     }
     strbuf_appendf(out, "%s_sum", def->name);
     append_labels(def, labels, NULL, out);
-    strbuf_appendf(out, " %.9g\n", (double)cell_get(&cells[def->bucket_count + 1]) / SUM_SCALE);
+    strbuf_appendf(out, " %.15g\n", sum_of(cell_get(&cells[def->bucket_count + 1])));
     strbuf_appendf(out, "%s_count", def->name);
     append_labels(def, labels, NULL, out);
     strbuf_appendf(out, " %lld\n", (long long)cumulative);
@@ -170,7 +197,9 @@ void metrics_expose(const struct metrics *metrics, struct strbuf *out)
 {
     for (unsigned id = 0; id < metrics->count; id++) {
         const struct metric_def *def = &metrics->defs[id];
-        strbuf_appendf(out, "# HELP %s %s\n# TYPE %s %s\n", def->name, def->help, def->name, kind_name(def->kind));
+        strbuf_appendf(out, "# HELP %s ", def->name);
+        append_escaped(def->help, false, out);
+        strbuf_appendf(out, "\n# TYPE %s %s\n", def->name, kind_name(def->kind));
         for (unsigned a = 0; a < metrics->sets[id].label_counts[0]; a++)
             for (unsigned b = 0; b < metrics->sets[id].label_counts[1]; b++)
                 expose_series(metrics, id, (const unsigned[]){a, b}, out);

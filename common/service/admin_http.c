@@ -30,7 +30,8 @@ static void answer_metrics(struct service *service, struct answer *answer)
 /* Alive is who turns the loop. */
 static void answer_health(struct service *service, struct answer *answer)
 {
-    bool is_stuck = clock_monotonic_ms() - atomic_load(&service->loop_seen_ms) > LOOP_STUCK_MS;
+    uint64_t seen_ms = atomic_load(&service->loop_seen_ms); /* before the clock: never later than now */
+    bool is_stuck = clock_monotonic_ms() - seen_ms > LOOP_STUCK_MS;
     answer->status = is_stuck ? 503 : 200;
     strbuf_append_string(&answer->body, is_stuck ? "{\"status\":\"stuck\"}\n" : "{\"status\":\"ok\"}\n");
 }

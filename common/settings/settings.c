@@ -28,9 +28,17 @@ static void *value_of(const struct settings_group *group, const struct setting *
     return (char *)group->values + row->offset;
 }
 
+/* strtoll and strtod would skip blanks. */
+static bool starts_number(const char *text)
+{
+    return isdigit((unsigned char)text[*text == '-']);
+}
+
 static bool parse_int(const struct setting *row, const char *text, int64_t *value)
 {
     char *end = NULL;
+    if (!starts_number(text))
+        return false;
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || (double)number < row->min || (double)number > row->max)
@@ -42,6 +50,8 @@ static bool parse_int(const struct setting *row, const char *text, int64_t *valu
 static bool parse_double(const struct setting *row, const char *text, double *value)
 {
     char *end = NULL;
+    if (!starts_number(text) || strpbrk(text, "xX") != NULL)
+        return false;
     double number = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(number) || number < row->min || number > row->max)
         return false;
@@ -208,6 +218,7 @@ static void load_line(struct loader *loader, char *line, const char *source)
         return;
     char *equals = strchr(line, '=');
     if (equals == NULL) {
+        line[strcspn(line, " \t")] = '\0'; /* the rest may be a secret */
         complain(loader, line, source, "must be \"name = value\"");
         return;
     }
@@ -271,7 +282,7 @@ static int load_argument(struct loader *loader, int left, char *const argv[])
     char name[NAME_SIZE];
     const char *equals = strchr(argument, '=');
     normalise(argument + 2, equals != NULL ? (size_t)(equals - argument - 2) : strlen(argument + 2), name);
-    bool is_config = str_equal(name, "config");
+    bool is_config = strncmp(argument, "--config", 8) == 0 && str_equal(name, "config");
     if (equals != NULL) {
         if (!is_config)
             assign_by_name(loader, name, equals + 1, "command line");

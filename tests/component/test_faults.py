@@ -1,0 +1,75 @@
+"""Processes are killed in the middle of a live ride; nobody lifts a hand, and the rider sees positions again."""
+import asyncio
+import os
+import signal
+import time
+
+import pytest
+
+from conftest import run
+
+SEEN_AGAIN_S = 5
+
+
+class LiveRide:
+    """A driver that publishes ten times a second and a rider that watches; both connect again by themselves."""
+
+    def __init__(self, suite):
+        self.suite = suite
+        self.ride = suite.booking()
+        self.seen = 0
+        self.seen_at = 0.0
+        self.latitude = 50.0
+
+    async def drive(self):
+        while True:
+            try:
+                driver = await self.suite.connect(self.ride.driver, "driver")
+                while True:
+                    self.latitude += 1e-6
+                    await driver.locate(self.ride, self.latitude, 8)
+                    await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                raise
+            except Exception:  # whatever a cut connection looks like from here: connect again
+                await asyncio.sleep(0.1)
+
+    async def watch(self):
+        while True:
+            try:
+                rider = await self.suite.connect(self.ride.client, "client")
+                await rider.ask("subscribe", channel=self.ride.channel("tracking"))
+                while True:
+                    await rider.message("driver_location_update", timeout=3)
+                    self.seen, self.seen_at = self.seen + 1, time.monotonic()
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                await asyncio.sleep(0.1)
+
+    async def wait_for_news(self, since, timeout):
+        while self.seen_at <= since:
+            assert time.monotonic() - since < timeout, f"no position for {timeout} s"
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("victim", ["edge-gateway", "tracking-throttle", "presence", "nats-server"])
+def test_a_killed_process_is_survived(suite, victim):
+    async def scenario():
+        live = LiveRide(suite)
+        tasks = [asyncio.create_task(live.drive()), asyncio.create_task(live.watch())]
+        try:
+            await live.wait_for_news(time.monotonic(), 10)
+            pid = suite.pid(victim)
+            os.kill(pid, signal.SIGKILL)
+            killed = time.monotonic()
+            while suite.pid(victim) == pid:
+                assert time.monotonic() - killed < 5, "not started again"
+                await asyncio.sleep(0.02)
+            again = time.monotonic()
+            await live.wait_for_news(again, SEEN_AGAIN_S - (again - killed))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    run(scenario())
