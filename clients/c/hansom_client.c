@@ -4,15 +4,14 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "retry.h"
 #include "ws_codec.h"
 
-#define BACKOFF_BASE_MS 500
-#define BACKOFF_CAP_MS 30000
-#define STABLE_MS 30000
 #define MESSAGE_MAX (4 * 1024 * 1024)
-#define CODE_UNAUTHORIZED 4401
-#define CODE_CONNECT_TIMEOUT 4408
-#define CODE_RATE_LIMITED 4429
+#define WATCH_MS 5000
+#define CONNECT_MS 10000 /* until the connect is answered */
+#define SILENCE_MS 25000 /* then a ping */
+#define DEAD_MS 45000    /* then the connection is given up */
 
 enum client_state { CLIENT_WAITING, CLIENT_CONNECTING, CLIENT_UPGRADING, CLIENT_GREETING, CLIENT_OPEN, CLIENT_ENDED };
 
@@ -27,8 +26,8 @@ struct hansom_client {
     uv_connect_t connecting;
     struct strbuf in;
     char *token;
-    uint32_t attempt;
-    uint64_t opened_ms, retry_after_ms;
+    uint32_t attempt, unauthorized_in_row;
+    uint64_t started_ms, opened_ms, heard_ms, retry_after_ms;
     int close_code;
 };
 
@@ -39,8 +38,7 @@ struct sending {
 
 static void start(struct hansom_client *client);
 
-/* --- out
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- out --- */
 
 static void on_sent(uv_write_t *request, int status)
 {
@@ -84,8 +82,7 @@ bool hansom_client_send(struct hansom_client *client, const char *json, size_t l
     return true;
 }
 
-/* --- the end of a connection, and the next
- * ------------------------------------------------------------------------------- */
+/* --- the end of a connection, and the next --- */
 
 static void on_tcp_closed(uv_handle_t *handle)
 {
@@ -109,24 +106,19 @@ static void on_retry(uv_timer_t *timer)
     start(timer->data);
 }
 
-static bool may_retry(int code)
-{
-    bool is_final = code >= 4400 && code <= 4499 && code != CODE_UNAUTHORIZED && code != CODE_CONNECT_TIMEOUT &&
-                    code != CODE_RATE_LIMITED;
-    return !is_final;
-}
-
 static void end(struct hansom_client *client, int code)
 {
-    if (client->state == CLIENT_OPEN && clock_monotonic_ms() - client->opened_ms >= STABLE_MS)
+    if (client->state == CLIENT_OPEN && clock_monotonic_ms() - client->opened_ms >= RETRY_STABLE_MS)
         client->attempt = 0;
     drop_tcp(client);
-    bool will_retry = may_retry(code);
+    client->unauthorized_in_row += code == CLOSE_UNAUTHORIZED;
+    bool will_retry = retry_is_allowed(code, client->unauthorized_in_row);
+    uv_timer_stop(&client->timer);
     client->state = will_retry ? CLIENT_WAITING : CLIENT_ENDED;
     if (will_retry) {
         uint64_t wait_ms = client->retry_after_ms > 0
                                ? client->retry_after_ms
-                               : backoff_full_jitter_ms(client->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+                               : backoff_full_jitter_ms(client->attempt++, RETRY_BASE_MS, RETRY_CAP_MS);
         uv_timer_start(&client->timer, on_retry, wait_ms, 0);
     }
     client->retry_after_ms = 0;
@@ -134,9 +126,7 @@ static void end(struct hansom_client *client, int code)
         client->events->closed(client->context, code, will_retry);
 }
 
-/* --- in
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- in --- */
 
 static bool is_named(const cJSON *frame, const char *op)
 {
@@ -151,6 +141,7 @@ static void take_frame(struct hansom_client *client, const cJSON *frame)
     }
     if (client->state == CLIENT_GREETING && is_named(frame, "reply")) {
         client->state = CLIENT_OPEN;
+        client->unauthorized_in_row = 0;
         client->opened_ms = clock_monotonic_ms();
         if (client->events->opened != NULL)
             client->events->opened(client->context, frame);
@@ -193,6 +184,13 @@ static bool take_ws_frame(struct hansom_client *client, const struct ws_frame *f
     }
 }
 
+/* Of "HTTP/1.1 401 ..."; 0 if it is not HTTP. */
+static int http_status(const char *answer)
+{
+    const char *space = strncmp(answer, "HTTP/1.", 7) == 0 ? strchr(answer, ' ') : NULL;
+    return space != NULL ? (int)strtol(space + 1, NULL, 10) : 0;
+}
+
 static bool take_upgrade(struct hansom_client *client)
 {
     static const char greeting[] = "{\"op\":\"connect\",\"id\":1,\"platform\":\"other\",\"client\":\"hansom-c/1\"}";
@@ -200,7 +198,7 @@ static bool take_upgrade(struct hansom_client *client)
     if (stop == NULL)
         return false;
     if (strncmp(client->in.data, "HTTP/1.1 101", 12) != 0) {
-        end(client, 0);
+        end(client, retry_code_of_http(http_status(client->in.data)));
         return false;
     }
     size_t used = (size_t)(stop + 4 - client->in.data);
@@ -253,12 +251,12 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         end(client, 0);
         return;
     }
+    client->heard_ms = clock_monotonic_ms();
     strbuf_grown(&client->in, (size_t)got);
     take_input(client);
 }
 
-/* --- connecting
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- connecting --- */
 
 static void on_connected(uv_connect_t *request, int status)
 {
@@ -281,6 +279,21 @@ static void on_connected(uv_connect_t *request, int status)
     send_bytes(client, &request_text);
 }
 
+/* A peer that is stopped or cut off says nothing at all: it is asked, and then given up. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct hansom_client *client = timer->data;
+    uint64_t now_ms = clock_monotonic_ms(), silent_ms = now_ms - client->heard_ms;
+    if (client->state != CLIENT_OPEN) {
+        if (now_ms - client->started_ms >= CONNECT_MS)
+            end(client, 0);
+    } else if (silent_ms >= DEAD_MS) {
+        end(client, 0);
+    } else if (silent_ms >= SILENCE_MS) {
+        send_frame(client, WS_PING, "", 0);
+    }
+}
+
 static void start(struct hansom_client *client)
 {
     client->token = client->events->get_token(client->context);
@@ -289,6 +302,8 @@ static void start(struct hansom_client *client)
         return;
     }
     client->state = CLIENT_CONNECTING;
+    client->started_ms = client->heard_ms = clock_monotonic_ms();
+    uv_timer_start(&client->timer, on_watch, WATCH_MS, WATCH_MS);
     client->tcp = mem_alloc(sizeof(*client->tcp));
     uv_tcp_init(client->loop, client->tcp);
     client->tcp->data = client;

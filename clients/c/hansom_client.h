@@ -2,8 +2,9 @@
 #define HANSOM_CLIENT_H
 /*
  * A connection to a gateway over WebSocket in JSON, on the caller's libuv loop; thousands fit on one. It connects again
- * by itself as PROTOCOL section 5 says: 44xx stops (4401 and 4408 excepted), 45xx and cuts come back with full jitter
- * from 0.5 s to 30 s, retry_after_ms is obeyed. IPv4, no TLS: for tools and tests.
+ * by itself as PROTOCOL section 5 says: 44xx stops (4408, 4429 and a first 4401 excepted), 45xx and cuts come back with
+ * full jitter from 0.5 s to 30 s, retry_after_ms is obeyed. A connect that takes longer than 10 s is tried again; a
+ * silent server is pinged after 25 s and given up after 45 s. IPv4, no TLS: for tools and tests.
  */
 #include <uv.h>
 
