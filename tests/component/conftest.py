@@ -47,12 +47,16 @@ class Suite:
         while not self.is_ending.wait(0.05):
             with self.lock:
                 self.stack.look_after()
+        # Here, because children that this thread started die with it.
+        self.statuses = self.stack.stop()
 
     def stop(self):
+        """Exit statuses by name."""
         self.is_ending.set()
-        if self.thread.is_alive():
-            self.thread.join()
-        return self.stack.stop()
+        if self.thread.ident is None:
+            return self.stack.stop()
+        self.thread.join()
+        return self.statuses
 
     def rest(self, method, path, body=None, *, key=None, headers=None, base=None):
         key = self.stack.api_key_file.read_text().split()[0] if key is None else key
