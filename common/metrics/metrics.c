@@ -89,8 +89,8 @@ static void sum_add(_Atomic int64_t *cell, double amount)
     do {
         double sum = sum_of(old_bits) + amount;
         memcpy(&new_bits, &sum, sizeof(new_bits));
-    } while (!atomic_compare_exchange_weak_explicit(cell, &old_bits, new_bits, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(cell, &old_bits, new_bits, memory_order_relaxed, memory_order_relaxed));
 }
 
 void metrics_add(struct metrics *metrics, unsigned id, unsigned label0, unsigned label1, uint64_t amount)

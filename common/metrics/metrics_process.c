@@ -65,7 +65,8 @@ void metrics_expose_process(const char *service, struct strbuf *out)
 {
     expose(out, "process_cpu_seconds_total", "counter", "CPU time of this process, user and system.", cpu_seconds());
     expose(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
-    expose(out, "process_open_fds", "gauge", "Open file descriptors.", count_entries("/proc/self/fd") - 1 /* the one that counts */);
+    expose(out, "process_open_fds", "gauge", "Open file descriptors.",
+           count_entries("/proc/self/fd") - 1 /* the one that counts */);
     expose(out, "process_threads", "gauge", "Threads.", count_entries("/proc/self/task"));
     expose(out, "process_start_time_seconds", "gauge", "When the process started, since 1970.", start_time_seconds());
     strbuf_appendf(out,
