@@ -8,6 +8,8 @@
 #include "base/ids.h"
 #include "base/json_writer.h"
 #include "geo.h"
+#include "motion.h"
+#include "retry.h"
 
 #define HEARTBEAT_MS 4000
 #define REST_RETRY_MS 1000
@@ -24,6 +26,7 @@ struct rider {
     struct ride *ride;
     struct hansom_client *client;
     char id[ID_SIZE];
+    char *token; /* kept for the next connection; NULL: none yet, or refused */
     uint64_t seen;
     bool has_last;
     struct trace_point last; /* of the track shown; a driver_online begins another */
@@ -36,6 +39,7 @@ struct ride {
     size_t number;
     unsigned lap; /* demo: how often it has begun again */
     char booking_id[ID_SIZE], driver_id[ID_SIZE];
+    char *driver_token; /* as a rider's */
     struct hansom_client *driver;
     struct rider *riders;
     const struct trace *trace;
@@ -72,6 +76,22 @@ static char *make_token(const struct simulation *simulation, const char *user, c
     return token;
 }
 
+/* Connecting again costs no call to backoffice, so that it may be down meanwhile. */
+static char *kept_token(char **kept, const struct simulation *simulation, const char *user, const char *role)
+{
+    if (*kept == NULL)
+        *kept = make_token(simulation, user, role);
+    return *kept != NULL ? mem_strdup(*kept) : NULL;
+}
+
+static void drop_refused(char **kept, int close_code)
+{
+    if (close_code != CLOSE_UNAUTHORIZED)
+        return;
+    mem_free(*kept);
+    *kept = NULL;
+}
+
 static bool put_booking(const struct ride *ride, const char *status_text)
 {
     struct strbuf body, answer;
@@ -97,7 +117,7 @@ static bool put_booking(const struct ride *ride, const char *status_text)
 static char *driver_token(void *context)
 {
     struct ride *ride = context;
-    return make_token(ride->simulation, ride->driver_id, "driver");
+    return kept_token(&ride->driver_token, ride->simulation, ride->driver_id, "driver");
 }
 
 static void count_error(struct simulation *simulation, const cJSON *frame)
@@ -114,7 +134,7 @@ static void driver_frame(void *context, const cJSON *frame)
 static void driver_closed(void *context, int code, bool will_retry)
 {
     struct ride *ride = context;
-    (void)code;
+    drop_refused(&ride->driver_token, code);
     ride->simulation->report.reconnects += will_retry;
 }
 
@@ -144,8 +164,10 @@ static void remember(struct ride *ride, int64_t fix_ms)
     ride->newest_ms = fix_ms;
 }
 
-static void publish(struct ride *ride, const struct trace_point *point, int64_t fix_ms)
+static void publish(struct ride *ride, size_t index, int64_t fix_ms)
 {
+    const struct trace_point *point = &ride->trace->points[index];
+    struct motion motion = trace_motion(ride->trace, index);
     struct strbuf text;
     struct json_writer json;
     strbuf_init(&text, 256);
@@ -163,6 +185,8 @@ static void publish(struct ride *ride, const struct trace_point *point, int64_t 
     json_kv_string(&json, "type", "driver_location_update");
     json_kv_double(&json, "lat", point->lat, 7);
     json_kv_double(&json, "lng", point->lng, 7);
+    json_kv_double(&json, "bearing", motion.bearing, 1);
+    json_kv_double(&json, "speed_kmh", motion.speed_kmh, 1);
     json_kv_time(&json, "timestamp", fix_ms);
     json_end_object(&json);
     json_end_object(&json);
@@ -256,7 +280,7 @@ static void on_again(uv_timer_t *timer)
 static void on_step(uv_timer_t *timer)
 {
     struct ride *ride = timer->data;
-    publish(ride, &ride->trace->points[ride->next], fix_time_ms(ride, ride->next));
+    publish(ride, ride->next, fix_time_ms(ride, ride->next));
     if (++ride->next < ride->trace->count && !ride->simulation->is_over)
         arm_step(ride);
     else
@@ -270,7 +294,7 @@ static void on_step(uv_timer_t *timer)
 static char *rider_token(void *context)
 {
     struct rider *rider = context;
-    return make_token(rider->ride->simulation, rider->id, "client");
+    return kept_token(&rider->token, rider->ride->simulation, rider->id, "client");
 }
 
 static void subscribe(struct rider *rider)
@@ -374,7 +398,7 @@ static void rider_frame(void *context, const cJSON *frame)
 static void rider_closed(void *context, int code, bool will_retry)
 {
     struct rider *rider = context;
-    (void)code;
+    drop_refused(&rider->token, code);
     rider->ride->simulation->report.reconnects += will_retry;
 }
 
@@ -403,6 +427,15 @@ static void name_people(struct ride *ride)
     }
 }
 
+static void free_ride(struct ride *ride)
+{
+    for (int i = 0; i < ride->simulation->riders_per_ride; i++)
+        mem_free(ride->riders[i].token);
+    mem_free(ride->driver_token);
+    mem_free(ride->riders);
+    mem_free(ride);
+}
+
 struct ride *ride_create(struct simulation *simulation, size_t number)
 {
     struct ride *ride = mem_alloc(sizeof(*ride));
@@ -413,8 +446,7 @@ struct ride *ride_create(struct simulation *simulation, size_t number)
     name_people(ride);
     name_booking(ride);
     if (!put_booking(ride, "in_progress")) {
-        mem_free(ride->riders);
-        mem_free(ride);
+        free_ride(ride);
         return NULL;
     }
     init_timer(ride, &ride->step);
@@ -455,8 +487,7 @@ static void on_handle_closed(uv_handle_t *handle)
     struct ride *ride = handle->data;
     if (--ride->handles > 0)
         return;
-    mem_free(ride->riders);
-    mem_free(ride);
+    free_ride(ride);
 }
 
 static void add_up(const struct ride *ride)

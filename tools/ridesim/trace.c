@@ -46,6 +46,9 @@ static bool read_row(char *line, double *trip_r, struct trace_point *point, cons
         if (field == NULL || !parse_number(field, lows[i], highs[i], &values[i]))
             return false;
     }
+    *wrong_r = "a fifth field";
+    if (line != NULL)
+        return false;
     *trip_r = values[0];
     *point = (struct trace_point){values[1], values[2], (int64_t)(values[3] * 1000)};
     return true;
@@ -63,7 +66,7 @@ bool trace_read_csv(const char *name, char *text, struct trace_list *list, struc
         if (*line == '\0' || *line == '\r' || (number == 1 && strncmp(line, "trip", 4) == 0))
             continue;
         if (!read_row(line, &trip, &point, &wrong)) {
-            strbuf_appendf(error, "%s:%u: %s: missing or not in range", name, number, wrong);
+            strbuf_appendf(error, "%s:%u: %s: missing, not in range or too much", name, number, wrong);
             return false;
         }
         if (trace == NULL || trip != current)
