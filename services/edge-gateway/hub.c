@@ -7,6 +7,7 @@
 
 #define LINGER_MS 2000
 #define VIEWERS_REPEAT_MS 10000
+#define INTERVAL_MAX_MS 86400000 /* of a max_rate next to nothing */
 
 struct channel {
     struct hub *hub;
@@ -15,6 +16,7 @@ struct channel {
     struct list_node subscriptions;
     struct wheel_timer linger;
     struct bus_request *refresh;
+    int64_t newest_ms; /* received_at_ms of the newest position that came by */
     /* What presence was told last. */
     char told_driver[ID_SIZE];
     uint32_t told_viewers;
@@ -86,7 +88,8 @@ static uint64_t allowed_at_ms(const struct subscription *subscription)
 {
     if (!subscription->has_max_rate || subscription->sent_ms == 0)
         return 0;
-    return subscription->sent_ms + (uint64_t)(1000.0 / subscription->max_rate);
+    double interval_ms = 1000.0 / subscription->max_rate;
+    return subscription->sent_ms + (interval_ms < INTERVAL_MAX_MS ? (uint64_t)interval_ms : INTERVAL_MAX_MS);
 }
 
 static void on_rate_timer(uv_timer_t *timer)
@@ -209,9 +212,9 @@ void subscription_replied(struct subscription *subscription)
     schedule_slot(subscription);
 }
 
-static void on_item(void *context, const struct bus_message *message)
+/* is_read_again: from the stream, which may still be behind what has come live. */
+static void deliver(struct channel *channel, const struct bus_message *message, bool is_read_again)
 {
-    struct channel *channel = context;
     struct hub *hub = channel->hub;
     struct channel_item item;
     strbuf_clear(&hub->text);
@@ -219,6 +222,10 @@ static void on_item(void *context, const struct bus_message *message)
         LOG_WARN("item_not_understood", LOG_STR("channel", channel->name.text));
         return;
     }
+    if (item.is_position && is_read_again && item.received_ms <= channel->newest_ms)
+        return;
+    if (item.is_position && item.received_ms > channel->newest_ms)
+        channel->newest_ms = item.received_ms;
     struct frame *frame = frame_create(hub->text.data, hub->text.length);
     uint64_t count = 0;
     LIST_EACH_SAFE(&channel->subscriptions, node, following)
@@ -232,6 +239,11 @@ static void on_item(void *context, const struct bus_message *message)
     }
     metrics_add(hub->gateway->metrics, METRIC_GATEWAY_MESSAGES_OUT, channel->name.kind, 0, count);
     frame_unref(&frame);
+}
+
+static void on_item(void *context, const struct bus_message *message)
+{
+    deliver(context, message, false);
 }
 
 /* --- channels
@@ -329,7 +341,7 @@ static void on_refreshed(void *context, enum bus_status status, const struct bus
     struct channel *channel = context;
     channel->refresh = NULL;
     if (status == BUS_OK)
-        on_item(channel, reply);
+        deliver(channel, reply, true);
 }
 
 static void refresh_channel(void *context, const char *key, void *value)

@@ -94,14 +94,31 @@ static void leave_user(struct session *session)
     mem_free(user);
 }
 
+void session_authenticated(struct session *session, struct principal *principal)
+{
+    session->principal = principal;
+    session_set_state(session, SESSION_CONNECTING);
+    join_user(session);
+}
+
+static void receive_early(struct session *session)
+{
+    struct strbuf early = session->early;
+    session->early = (struct strbuf){0};
+    if (early.data == NULL)
+        return;
+    session_receive(session, early.data, early.length);
+    strbuf_finish(&early);
+}
+
 void session_open(struct session *session)
 {
     session_set_state(session, SESSION_OPEN);
-    join_user(session);
     session_arm_expiry(session);
     announcer_opened(session->gateway->announcer, session);
     LOG_INFO("session_open", LOG_STR("session", session->id), LOG_STR("user", session->principal->user_id),
              LOG_STR("role", role_text((Hansom__Role)session->principal->role)));
+    receive_early(session);
 }
 
 /* Ends what the session has going; from here on it gets and does nothing more. */
@@ -122,7 +139,7 @@ static void let_go(struct session *session)
 void session_closed(struct session *session, int peer_code)
 {
     struct gateway *gateway = session->gateway;
-    bool was_open = session->user != NULL;
+    bool was_open = session->state == SESSION_OPEN;
     if (session->state < SESSION_CLOSING) {
         bool is_orderly = peer_code == 1000 || peer_code == 1001;
         session->close_reason = peer_code == 1000 ? CLOSE_normal : CLOSE_going_away;
@@ -144,6 +161,7 @@ void session_closed(struct session *session, int peer_code)
     outbox_finish(&session->outbox);
     principal_unref(&session->principal);
     mem_free(session->handshake_token);
+    mem_free(session->early.data);
     mem_free(session);
 }
 
@@ -192,7 +210,7 @@ void session_close(struct session *session, enum close_reason reason, uint64_t r
     struct gateway *gateway = session->gateway;
     if (session->state >= SESSION_CLOSING)
         return;
-    if (session->user != NULL)
+    if (session->state == SESSION_OPEN)
         announcer_closed(gateway->announcer, session, event_of(reason));
     session->close_reason = reason;
     session_set_state(session, SESSION_CLOSING);
@@ -256,7 +274,9 @@ static void on_expiry(struct wheel_timer *timer, void *context)
         session_send(session, &text);
         strbuf_finish(&text);
     }
-    session_arm_expiry(session);
+    /* Closed as too slow: the timer is the close's deadline now. */
+    if (session->state < SESSION_CLOSING)
+        session_arm_expiry(session);
 }
 
 void session_arm_expiry(struct session *session)
@@ -271,10 +291,27 @@ void session_arm_expiry(struct session *session)
  * -------------------------------------------------------------------------------------------------------------------------
  */
 
+/* A client need not wait for the answer to connect; what it sends meanwhile keeps its order. */
+static void keep_for_later(struct session *session, const char *text, size_t length)
+{
+    if (session->early.data == NULL)
+        strbuf_init(&session->early, length + 1);
+    if (session->early.length + length + 1 > (size_t)session->gateway->settings->max_frame_bytes) {
+        session_close(session, CLOSE_too_big, 0);
+        return;
+    }
+    strbuf_append(&session->early, text, length);
+    strbuf_append_char(&session->early, '\n');
+}
+
 void session_receive(struct session *session, const char *text, size_t length)
 {
     const char *end = text + length;
     while (text < end && session->state < SESSION_CLOSING) {
+        if (session->state == SESSION_CONNECTING) {
+            keep_for_later(session, text, (size_t)(end - text));
+            return;
+        }
         const char *newline = memchr(text, '\n', (size_t)(end - text));
         size_t piece = (size_t)((newline != NULL ? newline : end) - text);
         if (piece > 0)

@@ -36,10 +36,11 @@ struct session {
     char id[UUID_SIZE];
     char *handshake_token;       /* from the header or the subprotocol; NULL */
     struct principal *principal; /* from CONNECTING on */
-    struct user_sessions *user;  /* from OPEN on */
+    struct user_sessions *user;  /* from CONNECTING on */
     unsigned platform;           /* label of the metric */
     uint64_t opened_ms;
     uint64_t publisher_revision; /* drivers: our entry in bucket publishers */
+    bool has_seen_own_record;    /* drivers: that entry came by; whatever comes after it supersedes us */
 
     struct outbox outbox;
     struct list_node slots; /* subscriptions with a position to send now */
@@ -51,6 +52,7 @@ struct session {
 
     struct token_bucket ops, publishes;
     uint32_t malformed_frames, rate_violations;
+    struct strbuf early; /* frames that came while CONNECTING; data NULL while unused */
     struct wheel_timer liveness, deadline;
     enum close_reason close_reason;
     bool is_expiry_announced;
@@ -83,9 +85,13 @@ void session_close(struct session *session, enum close_reason reason, uint64_t r
 void session_flush(struct session *session);
 void session_mark_dirty(struct session *session);
 
-/* The connect flow has succeeded / the token was replaced. */
+/* The token is good: takes the principal over; CONNECTING, and found among its user's sessions from here on, so that a
+ * revocation reaches it too. */
+void session_authenticated(struct session *session, struct principal *principal);
+/* The connect flow has succeeded. Handles what came early; may close the session. */
 void session_open(struct session *session);
 void session_set_state(struct session *session, enum session_state state);
+/* Again whenever the token was replaced. */
 void session_arm_expiry(struct session *session);
 static inline bool session_is_open(const struct session *session)
 {

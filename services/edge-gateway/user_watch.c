@@ -7,7 +7,7 @@
 
 typedef bool session_test(const struct session *session, const void *argument);
 
-/* The user's first session here that fits and is open; NULL if there is none. */
+/* The user's first session here that fits; NULL if there is none. Closing ones are not among them any more. */
 static struct session *find_session(struct gateway *gateway, const struct bus_message *message, session_test *fits,
                                     const void *argument)
 {
@@ -20,7 +20,7 @@ static struct session *find_session(struct gateway *gateway, const struct bus_me
     LIST_EACH(&user->sessions, node)
     {
         struct session *session = CONTAINER_OF(node, struct session, in_user);
-        if (session_is_open(session) && fits(session, argument))
+        if (fits(session, argument))
             return session;
     }
     return NULL;
@@ -43,33 +43,47 @@ static void on_revocation(void *context, const struct bus_message *message)
     hansom__session_cutoff__free_unpacked(cutoff, NULL);
 }
 
-static bool is_other_driver_session(const struct session *session, const void *argument)
+static bool is_driver(const struct session *session)
 {
-    return session->principal->role == HANSOM__ROLE__ROLE_DRIVER && !str_equal(session->id, argument);
+    return session->principal->role == HANSOM__ROLE__ROLE_DRIVER;
 }
 
-/* Stores of one driver come in the order of their revisions: whoever is not the newest has been replaced. A session
- * that is still connecting is not open yet, so it is never closed by the record of the one before it. */
+static bool is_this_driver_session(const struct session *session, const void *session_id)
+{
+    return is_driver(session) && str_equal(session->id, session_id);
+}
+
+static bool is_replaced_by(const struct session *session, const void *session_id)
+{
+    bool has_held_it = session_is_open(session) || session->has_seen_own_record;
+    return is_driver(session) && has_held_it && !str_equal(session->id, session_id);
+}
+
+/* Records of one driver come in the order of their revisions: whoever is not the newest has been replaced. A session
+ * that is still connecting is closed only by a record that comes after its own, never by the one before it. */
 static void on_publisher(void *context, const struct bus_message *message)
 {
     Hansom__Publisher *publisher = hansom__publisher__unpack(NULL, message->length, message->data);
     if (publisher == NULL)
         return;
+    struct session *own = find_session(context, message, is_this_driver_session, publisher->session_id);
+    if (own != NULL)
+        own->has_seen_own_record = true;
     for (struct session *session;
-         (session = find_session(context, message, is_other_driver_session, publisher->session_id)) != NULL;)
+         (session = find_session(context, message, is_replaced_by, publisher->session_id)) != NULL;)
         session_close(session, CLOSE_superseded, 0);
     hansom__publisher__free_unpacked(publisher, NULL);
 }
 
-static bool is_driver(const struct session *session, const void *argument)
+static bool is_open_driver(const struct session *session, const void *argument)
 {
     (void)argument;
-    return session->principal->role == HANSOM__ROLE__ROLE_DRIVER;
+    return session_is_open(session) && is_driver(session);
 }
 
 static void on_policy(void *context, const struct bus_message *message)
 {
-    struct session *session = find_session(context, message, is_driver, NULL);
+    struct session *session = find_session(context, message, is_open_driver, NULL);
     Hansom__DriverPolicy *policy =
         session == NULL ? NULL : hansom__driver_policy__unpack(NULL, message->length, message->data);
     if (policy == NULL)

@@ -72,7 +72,8 @@ static void on_tick(uv_timer_t *timer)
 {
     struct kv_keeper *keeper = timer->data;
     uint64_t now_ms = clock_monotonic_ms();
-    LIST_EACH (&keeper->writes, node) {
+    LIST_EACH(&keeper->writes, node)
+    {
         struct write *write = CONTAINER_OF(node, struct write, node);
         if (write->request == NULL && now_ms >= write->retry_at_ms)
             try_now(write);

@@ -17,8 +17,15 @@
 #define LOAD_RETRY_MS 500
 #define BOOKINGS_MAX 16
 
-enum partition_input { INPUT_HEARTBEAT, INPUT_FIX, INPUT_CONNECTION, INPUT_VIEWERS, INPUT_MEMBER, INPUT_BOOKINGS,
-                       INPUT_COUNT };
+enum partition_input {
+    INPUT_HEARTBEAT,
+    INPUT_FIX,
+    INPUT_CONNECTION,
+    INPUT_VIEWERS,
+    INPUT_MEMBER,
+    INPUT_BOOKINGS,
+    INPUT_COUNT
+};
 
 struct presence_bus {
     struct service *service;
@@ -43,7 +50,8 @@ static struct presence_now now(void)
     return (struct presence_now){clock_monotonic_ms(), clock_wall_ms()};
 }
 
-/* --- out ----------------------------------------------------------------------------------------------------------------- */
+/* --- out
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void pack(struct presence_bus *self, const ProtobufCMessage *message)
 {
@@ -148,7 +156,9 @@ static void on_store_failed(void *context)
 static const struct presence_output output = {on_driver_changed, on_tracking,       on_participant,
                                               on_policy,         on_driver_offline, on_missed};
 
-/* --- in ------------------------------------------------------------------------------------------------------------------- */
+/* --- in
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 enum beat_outcome { BEAT_ACCEPTED, BEAT_SUPERSEDED, BEAT_MALFORMED };
 
@@ -260,14 +270,14 @@ static const struct {
     [INPUT_BOOKINGS] = {SUBJECT_RPC_DRIVER_BOOKINGS_PARTITION, on_bookings_asked},
 };
 
-/* --- loading ----------------------------------------------------------------------------------------------------------------- */
+/* --- loading
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void on_checkpoint(void *context, const struct bus_message *message)
 {
     struct presence_bus *self = context;
     Hansom__PresenceChange *change = hansom__presence_change__unpack(NULL, message->length, message->data);
-    if (change != NULL && is_id(change->driver_id) &&
-        lease_set_holds(self->leases, partition_of(change->driver_id)))
+    if (change != NULL && is_id(change->driver_id) && lease_set_holds(self->leases, partition_of(change->driver_id)))
         presence_restore(self->presence, change, now());
     hansom__presence_change__free_unpacked(change, NULL);
 }
@@ -312,12 +322,14 @@ static void load_missing(struct presence_bus *self, uint64_t now_ms)
     }
     if (self->are_bookings_loaded && self->has_gained && self->drivers_load == NULL) {
         self->has_gained = false;
-        self->drivers_load = bus_load_last(self->bus, "PRESENCE", "driver.*.presence", on_checkpoint,
-                                           on_drivers_loaded, self);
+        self->drivers_load =
+            bus_load_last(self->bus, "PRESENCE", "driver.*.presence", on_checkpoint, on_drivers_loaded, self);
     }
 }
 
-/* --- time ------------------------------------------------------------------------------------------------------------------------ */
+/* --- time
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void show_gauges(struct presence_bus *self)
 {
@@ -345,7 +357,8 @@ static void on_tick(uv_timer_t *timer)
     show_gauges(self);
 }
 
-/* --- partitions and the bus ---------------------------------------------------------------------------------------------------- */
+/* --- partitions and the bus
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void on_lease(void *context, uint32_t partition, bool is_held)
 {
@@ -388,7 +401,9 @@ static void on_bus_state(void *context, enum bus_state state)
     store_policy(self, "default", &policy);
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void start_parts(struct presence_bus *self, const struct presence_settings *settings,
                         const struct policy_settings *policy)
@@ -405,8 +420,8 @@ static void start_parts(struct presence_bus *self, const struct presence_setting
     strbuf_init(&self->bytes, 512);
     self->bookings = bus_subscribe(self->bus, "$KV." BUCKET_BOOKINGS ".*", NULL, on_booking, self);
     self->alive = bus_subscribe(self->bus, SUBJECT_GATEWAY_ALIVE_ALL, NULL, on_alive, self);
-    self->leases = lease_set_create(self->bus, loop, SERVICE_NAME, service_settings(self->service)->instance, on_lease,
-                                    self);
+    self->leases =
+        lease_set_create(self->bus, loop, SERVICE_NAME, service_settings(self->service)->instance, on_lease, self);
     uv_timer_init(loop, &self->tick);
     self->tick.data = self;
     self->ticked_ms = clock_monotonic_ms();

@@ -11,11 +11,11 @@
 
 struct presence_rules {
     const struct policy_settings *policy;
-    uint64_t heartbeat_grace_ms;   /* a beat may be this late before it is missed */
-    uint64_t reconnect_grace_ms;   /* a lost connection may come back within this */
-    uint64_t gateway_timeout_ms;   /* a gateway silent for this long is dead */
-    uint64_t no_viewers_delay_ms;  /* nobody watches only after this long */
-    uint64_t viewers_ttl_ms;       /* a gateway's count is believed this long */
+    uint64_t heartbeat_grace_ms;  /* a beat may be this late before it is missed */
+    uint64_t reconnect_grace_ms;  /* a lost connection may come back within this */
+    uint64_t gateway_timeout_ms;  /* a gateway silent for this long is dead */
+    uint64_t no_viewers_delay_ms; /* nobody watches only after this long */
+    uint64_t viewers_ttl_ms;      /* a gateway's count is believed this long */
 };
 
 struct presence_now {

@@ -32,13 +32,14 @@ void driver_free(struct person *person)
     timer_wheel_stop(presence->wheel, &driver->watch);
     timer_wheel_stop(presence->wheel, &driver->gps);
     timer_wheel_stop(presence->wheel, &driver->viewers_gone);
-    LIST_EACH_SAFE (&driver->viewers, node, following)
-        mem_free(CONTAINER_OF(node, struct viewers, node));
+    LIST_EACH_SAFE(&driver->viewers, node, following)
+    mem_free(CONTAINER_OF(node, struct viewers, node));
     presence->by_status[driver->status]--;
     mem_free(driver);
 }
 
-/* --- telling ----------------------------------------------------------------------------------------------------------- */
+/* --- telling
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void fill_change(const struct person *person, Hansom__PresenceReason reason, Hansom__PresenceChange *change)
 {
@@ -131,7 +132,8 @@ static void tell_client_offline(struct person *person, const Hansom__Booking *bo
     person->presence->output->driver_offline(person->presence->context, booking, &change);
 }
 
-/* --- the policy ------------------------------------------------------------------------------------------------------------ */
+/* --- the policy
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool has_booking(const struct person *person)
 {
@@ -147,8 +149,7 @@ static Hansom__PolicyWhy policy_why(const struct person *person)
         return HANSOM__POLICY_WHY__POLICY_WHY_LOW_POWER;
     if (!has_booking(person))
         return HANSOM__POLICY_WHY__POLICY_WHY_AVAILABLE;
-    return driver->is_unwatched ? HANSOM__POLICY_WHY__POLICY_WHY_NO_VIEWERS
-                                : HANSOM__POLICY_WHY__POLICY_WHY_ON_BOOKING;
+    return driver->is_unwatched ? HANSOM__POLICY_WHY__POLICY_WHY_NO_VIEWERS : HANSOM__POLICY_WHY__POLICY_WHY_ON_BOOKING;
 }
 
 void presence_policy_of(const struct policy_settings *s, Hansom__PolicyWhy why, Hansom__DriverPolicy *policy_r)
@@ -191,7 +192,8 @@ void driver_update_policy(struct person *person)
     presence->output->policy(presence->context, &policy);
 }
 
-/* --- timers ------------------------------------------------------------------------------------------------------------------ */
+/* --- timers
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 bool driver_is_monitored(const struct person *person)
 {
@@ -276,7 +278,9 @@ void driver_rearm(struct person *person)
     arm_gps(person);
 }
 
-/* --- events --------------------------------------------------------------------------------------------------------------------- */
+/* --- events
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 void driver_alive(struct person *person)
 {
@@ -360,13 +364,16 @@ void presence_restore(struct presence *presence, const Hansom__PresenceChange *c
     driver_rearm(person);
 }
 
-/* --- viewers ----------------------------------------------------------------------------------------------------------------------- */
+/* --- viewers
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_watched(struct person *person)
 {
     uint64_t now_ms = person->presence->now.mono_ms;
     bool has_viewer = false;
-    LIST_EACH_SAFE (&person->driver->viewers, node, following) {
+    LIST_EACH_SAFE(&person->driver->viewers, node, following)
+    {
         struct viewers *viewers = CONTAINER_OF(node, struct viewers, node);
         if (viewers->count > 0 && now_ms - viewers->said_ms <= person->presence->rules->viewers_ttl_ms) {
             has_viewer = true;
@@ -406,7 +413,8 @@ void presence_viewers(struct presence *presence, const Hansom__Viewers *said, st
     presence->now = now;
     struct person *person = person_get(presence, said->driver_id, HANSOM__ROLE__ROLE_DRIVER);
     struct viewers *viewers = NULL;
-    LIST_EACH (&person->driver->viewers, node) {
+    LIST_EACH(&person->driver->viewers, node)
+    {
         struct viewers *known = CONTAINER_OF(node, struct viewers, node);
         if (str_equal(known->gateway_id, said->gateway_id) && str_equal(known->booking_id, said->booking_id))
             viewers = known;

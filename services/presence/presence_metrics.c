@@ -2,9 +2,8 @@
 
 /* Each list in the order of its protobuf enum, UNSPECIFIED first. */
 static const char *const status_names[] = {"unknown", "online", "late", "offline", NULL};
-static const char *const reason_names[] = {"none",         "heartbeat", "leave", "timeout",
-                                           "gateway_lost", "superseded", NULL};
-static const char *const cause_names[] = {"none",       "no_heartbeat", "gps_lost", "background",
+static const char *const reason_names[] = {"none", "heartbeat", "leave", "timeout", "gateway_lost", "superseded", NULL};
+static const char *const cause_names[] = {"none",        "no_heartbeat", "gps_lost", "background",
                                           "low_battery", "network",      NULL};
 static const char *const why_names[] = {"none", "available", "on_booking", "low_power", "no_viewers", NULL};
 static const char *const beat_outcomes[] = {"accepted", "superseded", "malformed", NULL};

@@ -24,7 +24,8 @@ struct presence *presence_create(const struct presence_rules *rules, const struc
     return presence;
 }
 
-/* --- bookings ------------------------------------------------------------------------------------------------------------ */
+/* --- bookings
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static struct user_bookings *bookings_of(struct presence *presence, const char *user_id)
 {
@@ -69,9 +70,9 @@ size_t presence_bookings_of(const struct presence *presence, const char *user_id
     size_t count = 0;
     if (user == NULL)
         return 0;
-    LIST_EACH (&user->links, node)
-        if (count < max)
-            ids_r[count++] = CONTAINER_OF(node, struct link, node)->booking->record->booking_id;
+    LIST_EACH(&user->links, node)
+    if (count < max)
+        ids_r[count++] = CONTAINER_OF(node, struct link, node)->booking->record->booking_id;
     return count;
 }
 
@@ -80,8 +81,8 @@ void person_each_booking(struct person *person, link_cb *callback)
     struct user_bookings *user = hashmap_get(person->presence->bookings_by_user, person->id);
     if (user == NULL)
         return;
-    LIST_EACH_SAFE (&user->links, node, following)
-        callback(person, CONTAINER_OF(node, struct link, node)->booking->record);
+    LIST_EACH_SAFE(&user->links, node, following)
+    callback(person, CONTAINER_OF(node, struct link, node)->booking->record);
 }
 
 static Hansom__Booking *copy_record(const Hansom__Booking *record)
@@ -142,7 +143,8 @@ void presence_booking(struct presence *presence, const Hansom__Booking *record, 
         user_affected(presence, old_driver, NULL);
 }
 
-/* --- people -------------------------------------------------------------------------------------------------------------- */
+/* --- people
+ * -------------------------------------------------------------------------------------------------------------- */
 
 struct person *person_find(const struct presence *presence, const char *id)
 {
@@ -225,8 +227,7 @@ static void go(struct person *person, Hansom__PresenceReason reason)
         person->is_present = false;
         person_each_booking(person, told_left);
     }
-    if (person->driver != NULL && person->driver->status != 0 &&
-        (reason != TIMEOUT || !driver_is_monitored(person)))
+    if (person->driver != NULL && person->driver->status != 0 && (reason != TIMEOUT || !driver_is_monitored(person)))
         driver_offline(person, reason); /* a monitored driver's silence is its heartbeats' affair */
     if (person->driver == NULL)
         person_free(person);
@@ -260,7 +261,8 @@ static void lose_connection(struct connection *connection, Hansom__PresenceReaso
 
 static struct connection *find_connection(struct person *person, const char *session_id)
 {
-    LIST_EACH (&person->connections, node) {
+    LIST_EACH(&person->connections, node)
+    {
         struct connection *connection = CONTAINER_OF(node, struct connection, of_person);
         if (str_equal(connection->session_id, session_id))
             return connection;
@@ -268,7 +270,8 @@ static struct connection *find_connection(struct person *person, const char *ses
     return NULL;
 }
 
-/* --- gateways ---------------------------------------------------------------------------------------------------------------- */
+/* --- gateways
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static struct gateway *gateway_get(struct presence *presence, const char *id)
 {
@@ -295,7 +298,8 @@ static void drop_gateway_viewers(void *context, const char *key, void *value)
     struct person *person = value;
     if (person->driver == NULL)
         return;
-    LIST_EACH (&person->driver->viewers, node) {
+    LIST_EACH(&person->driver->viewers, node)
+    {
         struct viewers *viewers = CONTAINER_OF(node, struct viewers, node);
         if (str_equal(viewers->gateway_id, context))
             viewers->count = 0;
@@ -320,7 +324,9 @@ static void check_gateway(void *context, const char *key, void *value)
         gateway_lost(presence, gateway);
 }
 
-/* --- events -------------------------------------------------------------------------------------------------------------------- */
+/* --- events
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void open_connection(struct presence *presence, const Hansom__Connection *event)
 {
@@ -348,7 +354,7 @@ static void close_connection(struct presence *presence, const Hansom__Connection
         return;
     lose_connection(connection, event->event == HANSOM__CONNECTION_EVENT__CONNECTION_EVENT_LEFT         ? LEAVE
                                 : event->event == HANSOM__CONNECTION_EVENT__CONNECTION_EVENT_SUPERSEDED ? SUPERSEDED
-                                                                                                       : TIMEOUT);
+                                                                                                        : TIMEOUT);
 }
 
 void presence_connection(struct presence *presence, const Hansom__Connection *event, struct presence_now now)
@@ -409,7 +415,9 @@ void presence_forget_partition(struct presence *presence, uint32_t partition)
     hashmap_each(presence->people, forget_if_in, &partition);
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------------------- */
+/* --- asking
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 bool presence_member(const struct presence *presence, const char *user_id, Hansom__Members__Member *member_r)
 {

@@ -210,8 +210,7 @@ void handle_connect(struct session *session, const struct client_frame *frame)
         refuse(flow, CONNECT_UNAUTHORIZED, ERROR_unauthorized, "a valid token is needed", CLOSE_unauthorized);
         return;
     }
-    session->principal = principal;
-    session_set_state(session, SESSION_CONNECTING);
+    session_authenticated(session, principal);
     flow->request =
         bus_kv_get(gateway->bus, BUCKET_SESSIONS, principal->user_id, GATEWAY_REQUEST_TIMEOUT_MS, on_cutoff, flow);
 }
