@@ -77,19 +77,19 @@ bool service_answer_option(struct service *service, int *exit_code_r)
 {
     struct strbuf out;
     strbuf_init(&out, 4096);
-    *exit_code_r = 0;
-    bool is_answered = answer_plain(service, &out);
+    bool is_answered = answer_plain(service, &out), is_good = true;
     bool is_print = !is_answered && take_option(service, "--print-config");
     bool is_check = !is_answered && take_option(service, "--check-config");
     if (is_print || is_check) {
         is_answered = true;
-        if (!service_load_settings(service))
-            *exit_code_r = 2;
-        else if (is_print)
+        is_good = service_load_settings(service);
+        if (is_good && is_print)
             settings_print(service->groups, service->group_count, &out);
-        else
+        else if (is_good)
             strbuf_append_string(&out, "ok\n");
     }
+    if (is_answered)
+        *exit_code_r = is_good ? 0 : 2;
     print_text(&out);
     strbuf_finish(&out);
     return is_answered;

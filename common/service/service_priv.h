@@ -42,7 +42,8 @@ struct service {
 /* service_options.c: --help and its like. */
 extern const struct setting service_setting_rows[];
 extern const size_t service_setting_count;
-/* Answers an option that ends the program; false: there is none. *exit_code_r is what to end with. */
+/* Answers an option that ends the program; false: there is none, and *exit_code_r is not
+ * touched. Otherwise it is what to end with. */
 bool service_answer_option(struct service *service, int *exit_code_r);
 /* Fills the settings; false: said on stderr. */
 bool service_load_settings(struct service *service);
