@@ -12,7 +12,8 @@ pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats)
 
 add_library(hansom_flags INTERFACE)
 target_compile_options(hansom_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror -fno-strict-aliasing)
+  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror -fno-strict-aliasing
+  $<$<C_COMPILER_ID:Clang>:-Wno-gnu-zero-variadic-macro-arguments>)
 target_compile_definitions(hansom_flags INTERFACE _GNU_SOURCE HANSOM_VERSION="${PROJECT_VERSION}")
 target_include_directories(hansom_flags INTERFACE ${CMAKE_SOURCE_DIR}/common ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 if(HANSOM_SANITIZE)
