@@ -14,6 +14,7 @@
 #define HEARTBEAT_MS 4000
 #define REST_RETRY_MS 1000
 #define RECENT_MAX 64
+#define FINAL_TOLERANCE_MS 2000
 #define MS_PER_HOUR 3600000.0
 
 /* When a fix was published, to be found again by its own time. */
@@ -490,6 +491,24 @@ static void on_handle_closed(uv_handle_t *handle)
     free_ride(ride);
 }
 
+/* Was something newer published that a rider ought to have been shown? Not what no car could have reached from the
+ * position shown last: such a fix is refused, and the trace may end with it. */
+static bool is_final_missing(const struct ride *ride, const struct rider *rider)
+{
+    if (ride->simulation->rate_hz > 0 || !rider->has_last)
+        return ride->newest_ms - rider->newest_ms > FINAL_TOLERANCE_MS;
+    for (size_t i = 0; i < ride->next; i++) {
+        const struct trace_point *point = &ride->trace->points[i];
+        int64_t fix_ms = point->time_ms + ride->offset_ms;
+        if (fix_ms <= rider->newest_ms + FINAL_TOLERANCE_MS || fix_ms > ride->newest_ms)
+            continue;
+        double metres = geo_distance_m(rider->last.lat, rider->last.lng, point->lat, point->lng);
+        if (metres / 1000 * MS_PER_HOUR / (double)(fix_ms - rider->newest_ms) <= ride->simulation->max_speed_kmh)
+            return true;
+    }
+    return false;
+}
+
 static void add_up(const struct ride *ride)
 {
     struct report *report = &ride->simulation->report;
@@ -497,10 +516,8 @@ static void add_up(const struct ride *ride)
         const struct rider *rider = &ride->riders[i];
         report->riders++;
         report->riders_without_positions += rider->seen == 0;
-        /* The last fix may be a refused outlier or a repeat; what counts is that nothing newer than two seconds of the
-         * trace is missing. */
         report->finals_missing +=
-            ride->newest_ms - rider->newest_ms > 2000 && !ride->simulation->is_demo && ride->simulation->max_rate == 0;
+            !ride->simulation->is_demo && ride->simulation->max_rate == 0 && is_final_missing(ride, rider);
     }
 }
 

@@ -1,0 +1,152 @@
+#include <cjson/cJSON.h>
+#include <criterion/criterion.h>
+
+#include "base/file.h"
+#include "wire/wire.h"
+
+static cJSON *read_vectors(const char *path)
+{
+    struct strbuf content;
+    char *error = NULL;
+    strbuf_init(&content, 1024);
+    cr_assert(file_read(path, &content, &error), "%s", error);
+    cJSON *root = cJSON_Parse(content.data);
+    cr_assert(cJSON_IsArray(root));
+    strbuf_finish(&content);
+    return root;
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+Test(wire, frames_of_the_vectors)
+{
+    cJSON *vectors = read_vectors(VECTORS "frames.json");
+    const cJSON *vector;
+    cJSON_ArrayForEach(vector, vectors)
+    {
+        const char *text = text_of(vector, "frame"), *wanted = text_of(vector, "error");
+        const cJSON *id = cJSON_GetObjectItemCaseSensitive(vector, "id");
+        struct client_frame frame;
+        char error[160] = "";
+        bool is_good = client_frame_parse(text, strlen(text), &frame, error, sizeof(error));
+        cr_assert_eq(is_good, wanted == NULL, "%s: %s", text, error);
+        cr_expect_str_eq(error, wanted == NULL ? "" : wanted, "%s: %s", text, error);
+        cr_expect_eq(frame.id, id == NULL ? 0 : (uint32_t)id->valuedouble, "%s", text);
+        if (is_good) {
+            cr_expect_str_eq(client_op_name(frame.op), text_of(vector, "op"));
+            client_frame_finish(&frame);
+        }
+    }
+    cJSON_Delete(vectors);
+}
+
+static bool decode_location(const cJSON *in, struct strbuf *out, char *error, size_t size)
+{
+    Hansom__LocationBatch batch;
+    struct json_writer json;
+    if (!location_decode(in, "B", "D", &batch, error, size))
+        return false;
+    json_writer_init(&json, out);
+    location_write(&json, "B", "D", batch.fixes[0]);
+    location_batch_finish(&batch);
+    return true;
+}
+
+Test(wire, payloads_of_the_vectors)
+{
+    cJSON *vectors = read_vectors(VECTORS "payloads.json");
+    const cJSON *vector;
+    cJSON_ArrayForEach(vector, vectors)
+    {
+        const cJSON *in = cJSON_GetObjectItemCaseSensitive(vector, "in");
+        const char *wanted = text_of(vector, "error");
+        char error[160] = "";
+        struct strbuf out;
+        Hansom__Heartbeat beat;
+        strbuf_init(&out, 256);
+        bool is_location = str_equal(text_of(vector, "kind"), "location");
+        bool is_good = is_location ? decode_location(in, &out, error, sizeof(error))
+                                   : heartbeat_decode(in, "D", &beat, error, sizeof(error));
+        cr_expect_eq(is_good, wanted == NULL, "%s", error);
+        cr_expect_str_eq(error, wanted == NULL ? "" : wanted);
+        if (is_good && is_location)
+            cr_expect_str_eq(out.data, text_of(vector, "out"));
+        strbuf_finish(&out);
+    }
+    cJSON_Delete(vectors);
+}
+
+Test(wire, a_batch_comes_out_in_order)
+{
+    cJSON *in = cJSON_Parse(
+        "[{\"type\":\"driver_location_update\",\"lat\":2,\"lng\":0,\"timestamp\":\"2025-01-01T12:00:02Z\"},"
+        "{\"type\":\"driver_location_update\",\"lat\":1,\"lng\":0,\"timestamp\":\"2025-01-01T12:00:01Z\"}]");
+    Hansom__LocationBatch batch;
+    char error[160] = "";
+    cr_assert(location_decode(in, "B", "D", &batch, error, sizeof(error)), "%s", error);
+    cr_assert_eq(batch.n_fixes, 2);
+    cr_assert_eq(batch.fixes[0]->lat, 1);
+    location_batch_finish(&batch);
+    cJSON_Delete(in);
+}
+
+Test(wire, channels)
+{
+    static const struct {
+        const char *text;
+        int kind; /* -1: none */
+    } rows[] = {{"booking.B-1_x.tracking", CHANNEL_TRACKING},
+                {"booking.B.chat", CHANNEL_CHAT},
+                {"booking.B.presence", CHANNEL_BOOKING_PRESENCE},
+                {"user.U.events", CHANNEL_EVENTS},
+                {"driver.D.heartbeat", CHANNEL_HEARTBEAT},
+                {"driver.D.presence", CHANNEL_DRIVER_PRESENCE},
+                {"booking..chat", -1},
+                {"booking.a.b.chat", -1},
+                {"booking.*.chat", -1},
+                {"booking.B.chats", -1},
+                {"booking.B", -1},
+                {"", -1},
+                {"driver.D.events", -1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct channel_name channel;
+        bool is_channel = channel_parse(rows[i].text, strlen(rows[i].text), &channel);
+        cr_expect_eq(is_channel, rows[i].kind >= 0, "%s", rows[i].text);
+        if (is_channel)
+            cr_expect_eq((int)channel.kind, rows[i].kind, "%s", rows[i].text);
+    }
+    char long_name[128];
+    struct channel_name channel;
+    snprintf(long_name, sizeof(long_name), "booking.%065d.chat", 0);
+    cr_expect_not(channel_parse(long_name, strlen(long_name), &channel), "an id of 65");
+}
+
+Test(wire, patterns_of_scopes)
+{
+    cr_expect(channel_matches("booking.*.tracking", "booking.B.tracking"));
+    cr_expect(channel_matches("booking.B.tracking", "booking.B.tracking"));
+    cr_expect(channel_matches("booking.>", "booking.B.tracking"));
+    cr_expect(channel_matches(">", "booking.B.tracking"));
+    cr_expect_not(channel_matches("booking.*", "booking.B.tracking"));
+    cr_expect_not(channel_matches("booking.*.chat", "booking.B.tracking"));
+    cr_expect_not(channel_matches("booking.B.tracking.>", "booking.B.tracking"));
+    cr_expect_not(channel_matches("book*.B.tracking", "booking.B.tracking"), "a star is a whole segment");
+    cr_expect_not(channel_matches("", "booking.B.tracking"));
+}
+
+Test(wire, problems)
+{
+    struct strbuf out;
+    strbuf_init(&out, 256);
+    problem_write(&out, ERROR_not_found, "there is \"none\"", "r1", 0);
+    cr_expect_str_eq(out.data, "{\"type\":\"urn:hansom:problem:not_found\",\"title\":\"There is no such thing\","
+                               "\"status\":404,\"detail\":\"there is \\\"none\\\"\",\"code\":\"not_found\","
+                               "\"request_id\":\"r1\"}");
+    strbuf_finish(&out);
+    cr_expect_eq(error_code_from_name("rate_limited"), ERROR_rate_limited);
+    cr_expect_eq(close_reason_code(CLOSE_superseded), 4409);
+    cr_expect_not(close_reason_reconnects(CLOSE_superseded));
+}
