@@ -73,3 +73,17 @@ def test_a_killed_process_is_survived(suite, victim):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     run(scenario())
+
+
+def test_a_drain_tells_everybody_when_to_come_back(suite):
+    async def scenario():
+        clients = [await suite.connect(suite.booking().client, "client") for _ in range(5)]
+        pid = suite.pid("edge-gateway")
+        os.kill(pid, signal.SIGTERM)
+        for client in clients:
+            assert await client.closed() == 4503
+            goodbye = await client.op("disconnect")
+            assert goodbye["reason"] == "draining" and goodbye["reconnect"] is True and goodbye["retry_after_ms"] > 0
+        while suite.pid("edge-gateway") == pid or not suite.stack.is_service_ready("edge-gateway"):
+            await asyncio.sleep(0.05)
+    run(scenario())

@@ -192,6 +192,11 @@ def test_scopes_and_refresh(suite):
         assert (await rider.op("unsubscribed"))["code"] == "forbidden"
         assert (await rider.ask("subscribe", channel=ride.channel("tracking")))["code"] == "forbidden"
         assert (await rider.ask("refresh", token=suite.token(fresh("u"), "client")))["code"] == "forbidden"
+        await asyncio.sleep(max(0, 1.05 - time.time() % 1))  # iat has whole seconds
+        newer = suite.token(ride.client, "client")
+        assert (await rider.ask("refresh", token=newer))["op"] == "reply"
+        old = await rider.ask("refresh", token=narrow)
+        assert old["code"] == "unauthorized" and old["message"].startswith("token"), "older than the one in force"
     run(scenario())
 
 

@@ -39,6 +39,12 @@ void handle_refresh(struct session *session, const struct client_frame *frame)
         session_send_error(session, frame->id, ERROR_forbidden, "token: of another user or role", 0);
         return;
     }
+    /* What is in force outlived every revocation; an older token might not have. */
+    if (fresh->issued_at_ms < session->principal->issued_at_ms) {
+        principal_unref(&fresh);
+        session_send_error(session, frame->id, ERROR_unauthorized, "token: older than the one in force", 0);
+        return;
+    }
     struct reply reply;
     reply_begin(&reply, frame->id);
     json_kv_int(&reply.json, "expires_in_ms", fresh->expires_at_ms - now_ms);
