@@ -275,6 +275,7 @@ static void load_environment_row(struct loader *loader, const struct settings_gr
 static int load_argument(struct loader *loader, int left, char *const argv[])
 {
     const char *argument = argv[0];
+    ASSERT(argument != NULL);
     if (strncmp(argument, "--", 2) != 0) {
         complain(loader, argument, "command line", "not an option");
         return 1;

@@ -56,8 +56,9 @@ static void decode_array(struct decoder *decoder, const cJSON *data, const char 
     {
         snprintf(prefix, sizeof(prefix), "data[%zu].", batch->n_fixes);
         if (!decode_item(decoder, item, booking_id, driver_id, batch))
-            return;
+            break;
     }
+    decoder->prefix = "";
 }
 
 bool location_decode(const struct cJSON *data, const char *booking_id, const char *driver_id,
