@@ -106,6 +106,53 @@ struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uin
                                         bus_reply_cb *callback, void *context);
 
 /*
+ * When a stream of proto/streams.def was made (ms since 1970): sequences of another epoch mean nothing. 0 before the
+ * first connect.
+ */
+uint64_t bus_stream_epoch(const struct bus *bus, const char *stream);
+
+/*
+ * The messages of one subject of a stream in their order, from a sequence on, by one direct get after the other. Ends
+ * with BUS_OK behind the last one. on_item false: enough; the walk is freed and on_done does not come.
+ */
+typedef bool bus_walk_item_cb(void *context, const struct bus_message *message);
+typedef void bus_walk_done_cb(void *context, enum bus_status status);
+struct bus_walk;
+/* The strings are copied. Never NULL; no callback comes before it returns. */
+struct bus_walk *bus_walk_start(struct bus *bus, const char *stream, const char *subject, uint64_t from_sequence,
+                                bus_walk_item_cb *on_item, bus_walk_done_cb *on_done, void *context);
+/* No callback comes after it. Not from within on_item. Clears the pointer; NULL is allowed. */
+void bus_walk_cancel(struct bus_walk **walk);
+
+/*
+ * Work from a durable consumer of proto/streams.def, shared with the other instances that pull from it. A message that
+ * is not acknowledged within the consumer's ack_wait comes again, to anybody.
+ */
+struct bus_pull;
+struct bus_pulled {
+    struct bus_message message; /* sequence and stored_at_ms of the stream; reply: what to acknowledge with */
+    uint64_t delivered;         /* 1: for the first time */
+    uint64_t pending;           /* how many more there are for the consumer */
+};
+typedef void bus_pulled_cb(void *context, const struct bus_pulled *pulled);
+/* At most max_outstanding messages are with the caller at a time; each is ended by bus_pull_ack or bus_pull_retry. */
+struct bus_pull *bus_pull_create(struct bus *bus, const char *stream, const char *consumer, unsigned max_outstanding,
+                                 bus_pulled_cb *callback, void *context);
+/* No callback comes after it. Clears the pointer; NULL is allowed. */
+void bus_pull_destroy(struct bus_pull **pull);
+/* Call from the bus_on_state listener. */
+void bus_pull_bus_state(struct bus_pull *pull, enum bus_state state);
+/* It is done for good. (If the word is lost it comes again.) */
+void bus_pull_ack(struct bus_pull *pull, const char *reply);
+/* It is not done; to come again after the delay. */
+void bus_pull_retry(struct bus_pull *pull, const char *reply, uint64_t delay_ms);
+/* It is still being worked on: starts its ack_wait anew. */
+void bus_pull_extend(struct bus_pull *pull, const char *reply);
+/* Asks for nothing more (drain); what is with the caller may still be ended. */
+void bus_pull_stop(struct bus_pull *pull);
+unsigned bus_pull_outstanding(const struct bus_pull *pull);
+
+/*
  * The last message of every subject that matches the filter, then done with a status. Uses one short-lived ordered
  * consumer: for start-up and partition take-over only, never per user or booking. Deleted keys are left out.
  */

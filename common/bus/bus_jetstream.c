@@ -9,6 +9,32 @@
 #define ERR_WRONG_LAST_SEQUENCE 10071
 #define STATUS_NOT_FOUND 404
 
+#define ACK_TOKENS_SHORT 9 /* without domain and account hash */
+
+static uint64_t ack_token(const char *reply, unsigned index)
+{
+    char token[32];
+    return bus_subject_token(reply, index, token, sizeof(token)) ? strtoull(token, NULL, 10) : 0;
+}
+
+/* $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time ns>.<pending>[.<x>]
+ * (NATS ADR-15) */
+struct bus_ack_subject bus_ack_subject(const char *reply)
+{
+    if (reply == NULL || strncmp(reply, "$JS.ACK.", 8) != 0)
+        return (struct bus_ack_subject){0};
+    unsigned tokens = 1;
+    for (const char *at = reply; *at != '\0'; at++)
+        tokens += *at == '.';
+    unsigned first = tokens > ACK_TOKENS_SHORT ? 6 : 4;
+    return (struct bus_ack_subject){
+        .delivered = ack_token(reply, first),
+        .stream_sequence = ack_token(reply, first + 1),
+        .stored_at_ms = (int64_t)(ack_token(reply, first + 3) / 1000000ull),
+        .pending = ack_token(reply, first + 4),
+    };
+}
+
 static uint64_t json_uint_field(const cJSON *object, const char *name)
 {
     const cJSON *field = cJSON_GetObjectItemCaseSensitive(object, name);

@@ -55,21 +55,15 @@ static void finish_if_complete(struct bus_load *load)
         load_finish(load, BUS_OK);
 }
 
-/* "$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time ns>.<pending>" */
-static uint64_t ack_token(const char *reply, unsigned index)
-{
-    char token[32];
-    return reply != NULL && bus_subject_token(reply, index, token, sizeof(token)) ? strtoull(token, NULL, 10) : 0;
-}
-
 static void on_load_message(void *context, const struct bus_message *message)
 {
     struct bus_load *load = context;
     load->received++;
     uv_timer_again(&load->silence);
     struct bus_message item = *message;
-    item.sequence = ack_token(message->reply, 5);
-    item.stored_at_ms = (int64_t)(ack_token(message->reply, 7) / 1000000ull);
+    struct bus_ack_subject ack = bus_ack_subject(message->reply);
+    item.sequence = ack.stream_sequence;
+    item.stored_at_ms = ack.stored_at_ms;
     if (item.length > 0) /* an empty one is a deleted key */
         load->on_item(load->context, &item);
     finish_if_complete(load);

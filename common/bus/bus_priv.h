@@ -97,6 +97,13 @@ uint64_t bus_header_uint(natsMsg *raw, const char *name);
 int bus_header_status(natsMsg *raw);
 void bus_set_connected(struct bus *bus);
 
+/* What the reply subject of a message from a consumer says; zeros when it is none. */
+struct bus_ack_subject {
+    uint64_t delivered, stream_sequence, pending;
+    int64_t stored_at_ms;
+};
+struct bus_ack_subject bus_ack_subject(const char *reply);
+
 /* bus_request.c */
 void bus_requests_init(struct bus *bus);
 void bus_requests_finish(struct bus *bus);

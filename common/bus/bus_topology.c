@@ -1,10 +1,12 @@
-/* Makes the streams and buckets of proto/streams.def, one after another, at every connect. */
+/* Makes the streams, buckets and consumers of proto/streams.def, one after another, at every connect. */
 #include <cjson/cJSON.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/json_writer.h"
 #include "bus/bus_priv.h"
 #include "log/log.h"
+#include "proto/stream_limits.h"
 
 #define REQUEST_TIMEOUT_MS 3000
 #define RETRY_BASE_MS 100
@@ -14,11 +16,10 @@
 /* JSStreamNameExistErr of nats-server's errors.json: it is there with another configuration. */
 #define ERR_STREAM_EXISTS 10058
 
-enum storage { file, memory };
+#define NANOSECONDS_PER_S 1000000000ull
 
 struct stream_row {
-    const char *name, *subjects;
-    enum storage storage;
+    const char *name, *subjects, *storage, *retention;
     int64_t max_messages_per_subject;
     uint64_t max_age_ms, duplicate_window_ms;
     const char *republish_source, *republish_destination;
@@ -26,20 +27,30 @@ struct stream_row {
 };
 
 static const struct stream_row rows[] = {
-#define STREAM(name, subjects, storage, per_subject, max_age_s, duplicate_s, source, destination)                      \
-    {#name, subjects, storage, per_subject, (max_age_s)*1000ull, (duplicate_s)*1000ull, source, destination, false},
-#define BUCKET(name, storage, ttl_ms) {"KV_" #name, "$KV." #name ".>", storage, 1, ttl_ms, 0, NULL, NULL, true},
+#define STREAM(name, subject, storage, retention, per_subject, max_age_s, duplicate_s, source, destination)            \
+    {#name,  subject,     #storage, #retention, per_subject, (max_age_s)*1000ull, (duplicate_s)*1000ull,               \
+     source, destination, false},
+#define BUCKET(name, storage, ttl_ms)                                                                                  \
+    {"KV_" #name, "$KV." #name ".>", #storage, "limits", 1, ttl_ms, 0, NULL, NULL, true},
 #include "proto/streams.def"
-#undef STREAM
-#undef BUCKET
+};
+
+static const struct consumer_row {
+    const char *stream, *name;
+    uint64_t ack_wait_s;
+    int max_ack_pending;
+} consumers[] = {
+#define CONSUMER(stream, name, ack_wait_s, max_ack_pending) {#stream, #name, ack_wait_s, max_ack_pending},
+#include "proto/streams.def"
 };
 
 struct bus_topology {
     struct bus *bus;
     uv_timer_t retry;
     struct bus_request *request;
-    size_t next;
+    size_t next; /* of the streams, then of the consumers */
     uint32_t attempt;
+    uint64_t epochs[ARRAY_LEN(rows)];
 };
 
 static void ask_next(struct bus_topology *topology);
@@ -58,8 +69,8 @@ static void write_config(struct json_writer *json, const struct stream_row *row,
     json_begin_array(json);
     json_string(json, row->subjects);
     json_end_array(json);
-    json_kv_string(json, "storage", row->storage == file ? "file" : "memory");
-    json_kv_string(json, "retention", "limits");
+    json_kv_string(json, "storage", row->storage);
+    json_kv_string(json, "retention", row->retention);
     json_kv_string(json, "discard", row->is_bucket ? "new" : "old");
     json_kv_int(json, "max_msgs_per_subject", row->max_messages_per_subject);
     json_kv_int(json, "max_msgs", -1);
@@ -80,8 +91,6 @@ static void write_config(struct json_writer *json, const struct stream_row *row,
     }
     json_end_object(json);
 }
-
-static void try_later(struct bus_topology *topology);
 
 static void on_retry(uv_timer_t *timer)
 {
@@ -108,6 +117,26 @@ static int error_code(natsMsg *message)
     return result;
 }
 
+/* When the stream was made tells it apart from a later one of the same name. */
+static void note_epoch(struct bus_topology *topology, natsMsg *message)
+{
+    cJSON *root = cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    const char *created = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "created"));
+    int64_t created_ms = 0;
+    if (created == NULL || !rfc3339_parse(created, strlen(created), &created_ms))
+        LOG_WARN("stream_without_epoch", LOG_STR("stream", rows[topology->next].name));
+    topology->epochs[topology->next] = (uint64_t)created_ms;
+    cJSON_Delete(root);
+}
+
+uint64_t bus_stream_epoch(const struct bus *bus, const char *stream)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_equal(rows[i].name, stream))
+            return bus->topology->epochs[i];
+    return 0;
+}
+
 static void row_done(struct bus_topology *topology)
 {
     topology->attempt = 0;
@@ -119,10 +148,20 @@ static void on_updated(struct bus_request *request, enum bus_status status, nats
 {
     struct bus_topology *topology = request->context;
     topology->request = NULL;
-    if (status == BUS_OK && error_code(message) == 0)
-        row_done(topology);
-    else
+    if (status != BUS_OK || error_code(message) != 0) {
         try_later(topology);
+        return;
+    }
+    note_epoch(topology, message);
+    row_done(topology);
+}
+
+static void send_request(struct bus_topology *topology, const char *subject, const struct strbuf *body,
+                         bus_raw_reply_cb *callback)
+{
+    struct bus_outgoing outgoing = {
+        .subject = subject, .data = body->data, .length = body->length, .before_topology = true};
+    topology->request = bus_request_send(topology->bus, &outgoing, REQUEST_TIMEOUT_MS, callback, topology);
 }
 
 static void send_config(struct bus_topology *topology, const char *verb, bus_raw_reply_cb *callback)
@@ -135,9 +174,7 @@ static void send_config(struct bus_topology *topology, const char *verb, bus_raw
     struct json_writer json;
     json_writer_init(&json, &body);
     write_config(&json, row, topology->bus->replicas);
-    struct bus_outgoing outgoing = {
-        .subject = subject, .data = body.data, .length = body.length, .before_topology = true};
-    topology->request = bus_request_send(topology->bus, &outgoing, REQUEST_TIMEOUT_MS, callback, topology);
+    send_request(topology, subject, &body, callback);
     strbuf_finish(&body);
 }
 
@@ -146,20 +183,60 @@ static void on_created(struct bus_request *request, enum bus_status status, nats
     struct bus_topology *topology = request->context;
     topology->request = NULL;
     int code = status == BUS_OK ? error_code(message) : -1;
-    if (code == 0)
+    if (code == 0) {
+        note_epoch(topology, message);
         row_done(topology);
-    else if (code == ERR_STREAM_EXISTS)
+    } else if (code == ERR_STREAM_EXISTS) {
         send_config(topology, "UPDATE", on_updated);
+    } else {
+        try_later(topology);
+    }
+}
+
+static void on_consumer(struct bus_request *request, enum bus_status status, natsMsg *message)
+{
+    struct bus_topology *topology = request->context;
+    topology->request = NULL;
+    if (status == BUS_OK && error_code(message) == 0)
+        row_done(topology);
     else
         try_later(topology);
 }
 
+/* Makes it, or brings the one that is there up to date. */
+static void send_consumer(struct bus_topology *topology, const struct consumer_row *row)
+{
+    char subject[128];
+    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.DURABLE.CREATE.%s.%s", row->stream, row->name);
+    struct strbuf body;
+    strbuf_init(&body, 512);
+    struct json_writer json;
+    json_writer_init(&json, &body);
+    json_begin_object(&json);
+    json_kv_string(&json, "stream_name", row->stream);
+    json_key(&json, "config");
+    json_begin_object(&json);
+    json_kv_string(&json, "durable_name", row->name);
+    json_kv_string(&json, "deliver_policy", "all");
+    json_kv_string(&json, "ack_policy", "explicit");
+    json_kv_string(&json, "replay_policy", "instant");
+    json_kv_uint(&json, "ack_wait", row->ack_wait_s * NANOSECONDS_PER_S);
+    json_kv_int(&json, "max_deliver", -1);
+    json_kv_int(&json, "max_ack_pending", row->max_ack_pending);
+    json_end_object(&json);
+    json_end_object(&json);
+    send_request(topology, subject, &body, on_consumer);
+    strbuf_finish(&body);
+}
+
 static void ask_next(struct bus_topology *topology)
 {
-    if (topology->next == ARRAY_LEN(rows))
-        bus_set_connected(topology->bus);
-    else
+    if (topology->next < ARRAY_LEN(rows))
         send_config(topology, "CREATE", on_created);
+    else if (topology->next < ARRAY_LEN(rows) + ARRAY_LEN(consumers))
+        send_consumer(topology, &consumers[topology->next - ARRAY_LEN(rows)]);
+    else
+        bus_set_connected(topology->bus);
 }
 
 struct bus_topology *bus_topology_create(struct bus *bus)

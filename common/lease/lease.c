@@ -10,11 +10,8 @@
 #include "proto/subjects.h"
 
 enum bucket_ttl_ms {
-#define STREAM(...)
 #define BUCKET(name, storage, ttl_ms) TTL_MS_##name = (ttl_ms),
 #include "proto/streams.def"
-#undef BUCKET
-#undef STREAM
 };
 
 #define TTL_MS TTL_MS_leases
