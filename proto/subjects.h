@@ -17,12 +17,16 @@
 #define SUBJECT_IN_VIEWERS "in.%u.driver.%s.viewers" /* gateway -> presence: Viewers; p of the driver */
 #define SUBJECT_IN_VIEWERS_PARTITION "in.%u.driver.*.viewers"
 #define SUBJECT_IN_EVENTS "in.user.%s.events" /* -> stream EVENTS: UserEvent */
+#define SUBJECT_IN_CHAT "in.booking.%s.chat"      /* gateway, backoffice -> stream CHAT: ChatItem */
+#define SUBJECT_IN_MARK "in.booking.%s.mark"      /* gateway -> stream CHAT_MARKS: ChatItem of kind receipt */
 
 /* What subscribers receive, on the channel's own name. */
 #define SUBJECT_TRACKING "booking.%s.tracking"         /* throttle (fixes), presence (stale, online): TrackingItem */
 #define SUBJECT_BOOKING_PRESENCE "booking.%s.presence" /* presence: ParticipantChange */
 #define SUBJECT_DRIVER_PRESENCE "driver.%s.presence"   /* presence: PresenceChange */
 #define SUBJECT_EVENTS "user.%s.events"                /* republished by stream EVENTS: UserEvent */
+/* republished by streams CHAT and CHAT_MARKS; gateway (typing): ChatItem */
+#define SUBJECT_CHAT "booking.%s.chat"
 #define SUBJECT_RPC_MEMBER                                                                                             \
     "rpc.%u.user.%s.member" /* request to presence: empty -> Members of 0 or 1; p of the user                          \
                              */
@@ -44,6 +48,13 @@
 
 /* Requests to backoffice (queue group "backoffice"). */
 #define SUBJECT_RPC_TOKEN_REFRESH "rpc.backoffice.token.refresh" /* TokenRefreshRequest -> TokenRefreshReply */
+
+/* Requests to chat-store (queue group "chat-store"). */
+#define SUBJECT_RPC_CHAT_FIND "rpc.chat.find"       /* ChatFindRequest -> ChatFindReply */
+#define SUBJECT_RPC_CHAT_OPEN "rpc.chat.open"       /* ChatOpenRequest -> ChatOpenReply */
+#define SUBJECT_RPC_CHAT_HISTORY "rpc.chat.history" /* ChatHistoryRequest -> ChatHistoryReply */
+#define SUBJECT_RPC_CHAT_LIST "rpc.chat.list"       /* ChatListRequest -> ChatListReply */
+#define SUBJECT_RPC_CHAT_ERASE "rpc.chat.erase"     /* ChatEraseRequest -> ChatEraseReply */
 
 /* Key-value buckets: the subject of a key is $KV.<bucket>.<key>. */
 #define BUCKET_BOOKINGS "bookings"     /* key booking id: Booking; written by backoffice only */

@@ -139,12 +139,28 @@ static parse_fields *const field_parsers[OP_COUNT] = {
     [OP_ping] = parse_ping,
 };
 
+/* An escaped NUL would silently end the C string it stands in. */
+static bool has_nul(const char *text, size_t length)
+{
+    if (memchr(text, '\0', length) != NULL)
+        return true;
+    const char *end = text + length;
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), "\\u0000", 6)) != NULL; at += 6) {
+        size_t backslashes = 0;
+        while (at - backslashes > text && at[-(ptrdiff_t)backslashes - 1] == '\\')
+            backslashes++;
+        if (backslashes % 2 == 0)
+            return true;
+    }
+    return false;
+}
+
 bool client_frame_parse(const char *text, size_t length, struct client_frame *frame_r, char *error, size_t error_size)
 {
     *frame_r = (struct client_frame){0};
     struct decoder decoder = {.prefix = "", .error = error, .error_size = error_size};
     const char *end = NULL;
-    cJSON *root = memchr(text, '\0', length) != NULL ? NULL : cJSON_ParseWithLengthOpts(text, length, &end, false);
+    cJSON *root = has_nul(text, length) ? NULL : cJSON_ParseWithLengthOpts(text, length, &end, false);
     while (root != NULL && end < text + length && strchr(" \t\r\n", *end) != NULL)
         end++;
     if (!cJSON_IsObject(root) || end != text + length) {

@@ -12,6 +12,9 @@ static const char *const presence_statuses[] = {NULL, "online", "late", "offline
 static const char *const presence_reasons[] = {NULL, "heartbeat", "leave", "timeout", "gateway_lost", "superseded"};
 static const char *const policy_whys[] = {NULL, "available", "on_booking", "low_power", "no_viewers"};
 
+static const char *const receipt_kinds[] = {NULL, "delivered", "read"};
+static const char *const chat_events[] = {NULL, "status_changed", "support_joined"};
+
 static const char *text_of(const char *const *texts, size_t count, int value)
 {
     return value > 0 && (size_t)value < count ? texts[value] : NULL;
@@ -114,4 +117,19 @@ const char *presence_reason_text(Hansom__PresenceReason reason)
 const char *policy_why_text(Hansom__PolicyWhy why)
 {
     return TEXT_OF(policy_whys, why);
+}
+
+const char *receipt_kind_text(Hansom__ReceiptKind kind)
+{
+    return TEXT_OF(receipt_kinds, kind);
+}
+
+Hansom__ReceiptKind receipt_kind_from_text(const char *text)
+{
+    return (Hansom__ReceiptKind)VALUE_OF(receipt_kinds, text);
+}
+
+const char *chat_event_text(Hansom__ChatEvent event)
+{
+    return TEXT_OF(chat_events, event);
 }

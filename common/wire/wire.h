@@ -62,6 +62,9 @@ const char *stale_cause_text(Hansom__StaleCause cause);
 const char *presence_status_text(Hansom__PresenceStatus status);
 const char *presence_reason_text(Hansom__PresenceReason reason);
 const char *policy_why_text(Hansom__PolicyWhy why);
+const char *receipt_kind_text(Hansom__ReceiptKind kind);
+Hansom__ReceiptKind receipt_kind_from_text(const char *text);
+const char *chat_event_text(Hansom__ChatEvent event);
 
 /* --- channels ------------------------------------------------------------------------------------------------------
  */
@@ -135,6 +138,21 @@ void location_batch_finish(Hansom__LocationBatch *batch);
 MUST_CHECK bool heartbeat_decode(const struct cJSON *data, const char *driver_id, Hansom__Heartbeat *beat_r,
                                  char *error, size_t error_size);
 
+#define CHAT_ITEM_ID_SIZE 81
+#define CHAT_CONTENT_MAX 16384
+#define CHAT_ATTACHMENTS_MAX 10
+/*
+ * chat_message {content, message_id?, reply_to?, attachments?: [{url, content_type, size_bytes, name?}]},
+ * chat_edit {message_id, content}, chat_delete {message_id}, chat_receipt {kind, up_to_seq}, chat_typing {typing}.
+ * booking_id may be absent or must match; from_id, from_role and sent_at are not looked at. The id that an edit or a
+ * deletion names comes out in target_id, reply_to too. content is well-formed but not checked otherwise; it may be empty
+ * only beside attachments. Strings of item_r belong to `data`; free with chat_item_finish. Unset: from_*, sent_at_ms, the
+ * booking's fields.
+ */
+MUST_CHECK bool chat_item_decode(const struct cJSON *data, const char *booking_id, Hansom__ChatItem *item_r,
+                                 char *error, size_t error_size);
+void chat_item_finish(Hansom__ChatItem *item);
+
 /* --- payloads to clients
  * -------------------------------------------------------------------------------------------------- */
 /* Each writes one JSON object with exactly the fields of PROTOCOL section 4. */
@@ -148,6 +166,14 @@ void participant_change_write(struct json_writer *json, const Hansom__Participan
 void members_write(struct json_writer *json, const Hansom__Members *members);
 /* {"type",…the event's data fields…,"event_id","created_at","expires_at"?} */
 void user_event_write(struct json_writer *json, const Hansom__UserEvent *event);
+/* Any kind; a message as it stands now: edited_at and deleted_at where they apply. */
+void chat_item_write(struct json_writer *json, const Hansom__ChatItem *item);
+void stored_chat_item_write(struct json_writer *json, const Hansom__StoredChatItem *stored);
+/* Epochs on the wire: lower-case hexadecimal. */
+#define EPOCH_TEXT_SIZE 17
+void epoch_format(uint64_t epoch, char text[EPOCH_TEXT_SIZE]);
+/* 0 if it is none. */
+uint64_t epoch_parse(const char *text);
 /* The fields of a policy after what the caller has begun: heartbeat_interval_ms, max_updates_per_second, … */
 void policy_fields_write(struct json_writer *json, const Hansom__DriverPolicy *policy);
 

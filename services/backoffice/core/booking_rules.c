@@ -108,6 +108,7 @@ void booking_pack(const struct booking *booking, struct strbuf *out)
     message.updated_at_ms = booking->updated_at_ms;
     message.ended_at_ms = booking->ended_at_ms;
     message.version = booking->version;
+    message.created_at_ms = booking->created_at_ms;
     MESSAGE_PACK(out, &message);
 }
 
