@@ -1,5 +1,6 @@
 #include "base/ids.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -50,19 +51,52 @@ uint64_t random_below(uint64_t bound)
     return (mixed ^ (mixed >> 31)) % bound;
 }
 
-void uuid_generate(char buffer[UUID_SIZE])
+#define UUID_VERSION_4 0x40
+#define UUID_VERSION_7 0x70
+
+static void write_uuid(unsigned char raw[16], unsigned char version, char buffer[UUID_SIZE])
 {
-    unsigned char raw[16];
-    random_bytes(raw, sizeof(raw));
-    raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
+    raw[6] = (unsigned char)((raw[6] & 0x0f) | version);
     raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
     static const char hex[] = "0123456789abcdef";
     size_t at = 0;
-    for (size_t i = 0; i < sizeof(raw); i++) {
+    for (size_t i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             buffer[at++] = '-';
         buffer[at++] = hex[raw[i] >> 4];
         buffer[at++] = hex[raw[i] & 15];
     }
     buffer[at] = '\0';
+}
+
+void uuid_generate(char buffer[UUID_SIZE])
+{
+    unsigned char raw[16];
+    random_bytes(raw, sizeof(raw));
+    write_uuid(raw, UUID_VERSION_4, buffer);
+}
+
+void uuid7_generate(char buffer[UUID_SIZE], int64_t unix_ms)
+{
+    unsigned char raw[16];
+    random_bytes(raw, sizeof(raw));
+    for (size_t i = 0; i < 6; i++)
+        raw[i] = (unsigned char)(unix_ms >> (8 * (5 - i)));
+    write_uuid(raw, UUID_VERSION_7, buffer);
+}
+
+bool uuid7_time(const char *text, int64_t *unix_ms_r)
+{
+    int64_t value = 0;
+    if (strlen(text) != UUID_SIZE - 1 || text[14] != '7' || strchr("89abAB", text[19]) == NULL)
+        return false;
+    for (size_t i = 0; i < UUID_SIZE - 1; i++) {
+        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (is_dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+            return false;
+        if (i < 13 && !is_dash)
+            value = value << 4 | (int64_t)(text[i] <= '9' ? text[i] - '0' : (text[i] | 0x20) - 'a' + 10);
+    }
+    *unix_ms_r = value;
+    return true;
 }

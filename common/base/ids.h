@@ -16,6 +16,10 @@ uint64_t hash_fnv1a64(const void *bytes, size_t length);
 uint32_t partition_of(const char *id);
 /* Random version 4 UUID (getrandom), lower case. */
 void uuid_generate(char buffer[UUID_SIZE]);
+/* RFC 9562 version 7: sorts by its time. */
+void uuid7_generate(char buffer[UUID_SIZE], int64_t unix_ms);
+/* False: it is no version 7 UUID. */
+MUST_CHECK bool uuid7_time(const char *text, int64_t *unix_ms_r);
 /* Random bytes from the kernel; ends the process if there are none. */
 void random_bytes(void *buffer, size_t length);
 /* Uniform in [0, bound); bound > 0. Not for secrets. */

@@ -26,9 +26,18 @@ static enum acl_verdict participant(const struct principal *principal, const Han
 {
     if (booking == NULL)
         return ACL_NOT_FOUND;
-    if (!is_client_of(principal, booking) && !is_driver_of(principal, booking))
-        return ACL_FORBIDDEN;
-    return booking_status_is_ended(booking->status) ? ACL_ENDED : ACL_ALLOWED;
+    return is_client_of(principal, booking) || is_driver_of(principal, booking) ? ACL_ALLOWED : ACL_FORBIDDEN;
+}
+
+static enum acl_verdict active_participant(const struct principal *principal, const Hansom__Booking *booking)
+{
+    enum acl_verdict verdict = participant(principal, booking);
+    return verdict == ACL_ALLOWED && booking_status_is_ended(booking->status) ? ACL_ENDED : verdict;
+}
+
+bool acl_chat_is_open(const Hansom__Booking *booking, int64_t now_ms, int64_t grace_ms)
+{
+    return !booking_status_is_ended(booking->status) || now_ms < booking->ended_at_ms + grace_ms;
 }
 
 static enum acl_verdict driver_presence(const struct principal *principal, const struct channel_name *channel,
@@ -44,10 +53,12 @@ enum acl_verdict acl_may_subscribe(const struct principal *principal, const stru
 {
     if (channel->kind == CHANNEL_HEARTBEAT)
         return ACL_FORBIDDEN;
+    bool is_of_booking = acl_needs_booking(channel->kind) && channel->kind != CHANNEL_DRIVER_PRESENCE;
     if (acl_is_staff(principal))
-        return ACL_ALLOWED;
+        return is_of_booking && booking == NULL ? ACL_NOT_FOUND : ACL_ALLOWED;
     switch (channel->kind) {
     case CHANNEL_TRACKING:
+        return active_participant(principal, booking);
     case CHANNEL_CHAT:
     case CHANNEL_BOOKING_PRESENCE:
         return participant(principal, booking);

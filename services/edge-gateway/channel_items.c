@@ -1,12 +1,33 @@
-/* From what the bus carries to what clients are told, kind by kind. */
 #include "channel_items.h"
+
+#include <stdio.h>
 
 const char *channel_retained_stream(enum channel_kind kind)
 {
     return kind == CHANNEL_TRACKING ? "POSITION" : kind == CHANNEL_DRIVER_PRESENCE ? "PRESENCE" : NULL;
 }
 
-static void begin_message(struct json_writer *json, const struct channel_name *name, bool with_op)
+const char *channel_history_stream(enum channel_kind kind)
+{
+    return kind == CHANNEL_CHAT ? "CHAT" : kind == CHANNEL_EVENTS ? "EVENTS" : NULL;
+}
+
+void channel_history_subject(const struct channel_name *name, char subject[CHANNEL_SUBJECT_SIZE])
+{
+    snprintf(subject, CHANNEL_SUBJECT_SIZE, "in.%s", name->text);
+}
+
+void channel_write_place(struct json_writer *json, uint64_t epoch, uint64_t sequence, uint64_t previous)
+{
+    char text[EPOCH_TEXT_SIZE];
+    epoch_format(epoch, text);
+    json_kv_string(json, "epoch", text);
+    json_kv_uint(json, "seq", sequence);
+    if (previous != UNKNOWN_SEQUENCE)
+        json_kv_uint(json, "prev", previous);
+}
+
+void channel_begin_message(struct json_writer *json, const struct channel_name *name, bool with_op)
 {
     json_begin_object(json);
     if (with_op)
@@ -49,22 +70,47 @@ static bool write_participant(struct json_writer *json, const struct bus_message
     return true;
 }
 
-static bool write_event(struct json_writer *json, const struct bus_message *message)
+static void take_place(struct json_writer *json, uint64_t epoch, const struct bus_message *message,
+                       struct channel_item *item_r)
+{
+    item_r->sequence = message->sequence;
+    item_r->previous = message->last_sequence;
+    channel_write_place(json, epoch, message->sequence, message->last_sequence);
+}
+
+static bool write_event(struct json_writer *json, uint64_t epoch, const struct bus_message *message,
+                        struct channel_item *item_r)
 {
     Hansom__UserEvent *event = hansom__user_event__unpack(NULL, message->length, message->data);
     if (event == NULL)
         return false;
-    json_kv_string(json, "epoch", CHANNEL_EVENTS_EPOCH);
-    json_kv_uint(json, "seq", message->sequence);
-    json_kv_uint(json, "prev", message->last_sequence);
+    take_place(json, epoch, message, item_r);
     json_key(json, "data");
     user_event_write(json, event);
     hansom__user_event__free_unpacked(event, NULL);
     return true;
 }
 
-static bool write_data(struct json_writer *json, enum channel_kind kind, const struct bus_message *message,
+/* Marks and typing come without a place: they are no part of the conversation. */
+static bool write_chat(struct json_writer *json, uint64_t epoch, const struct bus_message *message,
                        struct channel_item *item_r)
+{
+    Hansom__ChatItem *item = hansom__chat_item__unpack(NULL, message->length, message->data);
+    if (item == NULL)
+        return false;
+    if (item->kind == HANSOM__CHAT_KIND__CHAT_KIND_TYPING)
+        str_copy(item_r->not_for, sizeof(item_r->not_for), item->from_id);
+    else if (item->kind != HANSOM__CHAT_KIND__CHAT_KIND_RECEIPT)
+        take_place(json, epoch, message, item_r);
+    item_r->received_ms = item->sent_at_ms;
+    json_key(json, "data");
+    chat_item_write(json, item);
+    hansom__chat_item__free_unpacked(item, NULL);
+    return true;
+}
+
+static bool write_data(struct json_writer *json, enum channel_kind kind, uint64_t epoch,
+                       const struct bus_message *message, struct channel_item *item_r)
 {
     switch (kind) {
     case CHANNEL_TRACKING:
@@ -72,10 +118,11 @@ static bool write_data(struct json_writer *json, enum channel_kind kind, const s
     case CHANNEL_BOOKING_PRESENCE:
         return write_participant(json, message);
     case CHANNEL_EVENTS:
-        return write_event(json, message);
+        return write_event(json, epoch, message, item_r);
     case CHANNEL_DRIVER_PRESENCE:
         return write_presence(json, message);
     case CHANNEL_CHAT:
+        return write_chat(json, epoch, message, item_r);
     case CHANNEL_HEARTBEAT:
     case CHANNEL_KIND_COUNT:
         break;
@@ -83,14 +130,14 @@ static bool write_data(struct json_writer *json, enum channel_kind kind, const s
     return false;
 }
 
-bool channel_item_write(struct strbuf *out, const struct channel_name *name, const struct bus_message *message,
-                        struct channel_item *item_r)
+bool channel_item_write(struct strbuf *out, const struct channel_name *name, uint64_t epoch,
+                        const struct bus_message *message, struct channel_item *item_r)
 {
     struct json_writer json;
     json_writer_init(&json, out);
     *item_r = (struct channel_item){0};
-    begin_message(&json, name, true);
-    bool is_item = write_data(&json, name->kind, message, item_r);
+    channel_begin_message(&json, name, true);
+    bool is_item = write_data(&json, name->kind, epoch, message, item_r);
     json_end_object(&json);
     return is_item;
 }
@@ -98,7 +145,7 @@ bool channel_item_write(struct strbuf *out, const struct channel_name *name, con
 static void write_location_message(struct json_writer *json, const struct channel_name *name,
                                    const Hansom__TrackingItem *item, const Hansom__Fix *fix)
 {
-    begin_message(json, name, false);
+    channel_begin_message(json, name, false);
     json_key(json, "data");
     location_write(json, item->booking_id, item->driver_id, fix);
     json_end_object(json);
@@ -116,7 +163,7 @@ static void write_retained_tracking(struct json_writer *json, const struct chann
     if (fix != NULL)
         write_location_message(json, name, item, fix);
     if (item->item_case == HANSOM__TRACKING_ITEM__ITEM_STALE) {
-        begin_message(json, name, false);
+        channel_begin_message(json, name, false);
         json_key(json, "data");
         tracking_item_write(json, item);
         json_end_object(json);
@@ -131,9 +178,9 @@ void channel_write_retained(struct json_writer *json, const struct channel_name 
         write_retained_tracking(json, name, message);
         return;
     }
-    struct channel_item ignored;
-    begin_message(json, name, false);
-    if (!write_data(json, name->kind, message, &ignored))
+    struct channel_item ignored = {0};
+    channel_begin_message(json, name, false);
+    if (!write_data(json, name->kind, 0, message, &ignored))
         json_kv_string(json, "data", NULL);
     json_end_object(json);
 }

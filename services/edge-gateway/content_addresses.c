@@ -42,8 +42,8 @@ static size_t spelling_at(const struct content_text *text, size_t at, const char
 }
 
 static const char *const at_signs[] = {" @ ", "@ ", " @", "@", " (at) ", "(at)", " [at] ", "[at]", " at ", NULL};
-static const char *const dots[] = {" . ", " (dot) ", "(dot)", " [dot] ", "[dot]", " dot ", " punkt ", " punto ", ".",
-                                   NULL};
+static const char *const dots[] = {" . ",   " (dot) ", "(dot)",   " [dot] ", "[dot]",
+                                   " dot ", " punkt ", " punto ", ".",       NULL};
 
 static bool is_label(uint32_t folded)
 {
@@ -61,12 +61,13 @@ static size_t label_at(const struct content_text *text, size_t at)
 /* Top-level domains that people write; a bare name with another ending is rather a missing space after a full stop.
  * Those of the second list are also words: they need a path. */
 static const char *const top_levels[] = {
-    "com", "net",  "org",  "info",   "biz",  "app",   "dev",   "xyz",  "online", "site", "shop", "store", "link", "club",
-    "top", "live", "io",   "ly",     "co",   "gl",    "gg",    "tv",   "cc",     "ru",   "de",   "fr",    "es",   "pt",
-    "uk",  "br",   "mx",   "ar",     "cn",   "jp",    "kr",    "vn",   "th",     "id",   "ph",   "my",    "sg",   "au",
-    "nz",  "ca",   "pl",   "nl",     "ch",   "tr",    "ua",    "kz",   "ng",     "ke",   "za",   "eg",    "ae",   "sa",
-    "pk",  "bd",   "lk",   "ir",     "il",   "ro",    "hu",    "cz",   "sk",     "gr",   "se",   "fi",    "dk",   "eu",
-    "edu", "gov",  "mobi", "page",   "chat", "email", "world", "agency", NULL};
+    "com",  "net",  "org",  "info",  "biz",   "app",    "dev", "xyz", "online", "site", "shop", "store",
+    "link", "club", "top",  "live",  "io",    "ly",     "co",  "gl",  "gg",     "tv",   "cc",   "ru",
+    "de",   "fr",   "es",   "pt",    "uk",    "br",     "mx",  "ar",  "cn",     "jp",   "kr",   "vn",
+    "th",   "id",   "ph",   "my",    "sg",    "au",     "nz",  "ca",  "pl",     "nl",   "ch",   "tr",
+    "ua",   "kz",   "ng",   "ke",    "za",    "eg",     "ae",  "sa",  "pk",     "bd",   "lk",   "ir",
+    "il",   "ro",   "hu",   "cz",    "sk",    "gr",     "se",  "fi",  "dk",     "eu",   "edu",  "gov",
+    "mobi", "page", "chat", "email", "world", "agency", NULL};
 static const char *const wordlike_top_levels[] = {"me", "so", "is", "it", "to", "in", "at", "be",
                                                   "no", "am", "us", "as", "do", "la", "st", NULL};
 
@@ -102,8 +103,9 @@ static struct domain domain_at(const struct content_text *text, size_t at)
 static bool has_known_ending(const struct content_text *text, const struct domain *domain, bool has_path)
 {
     size_t length = domain->end - domain->last_label;
-    return domain->labels >= 2 && (label_is_one_of(text, domain->last_label, length, top_levels) ||
-                                   (has_path && label_is_one_of(text, domain->last_label, length, wordlike_top_levels)));
+    return domain->labels >= 2 &&
+           (label_is_one_of(text, domain->last_label, length, top_levels) ||
+            (has_path && label_is_one_of(text, domain->last_label, length, wordlike_top_levels)));
 }
 
 /* --- e-mail ------------------------------------------------------------------------------------------------------- */

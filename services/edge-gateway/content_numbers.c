@@ -10,19 +10,21 @@
 static const struct {
     const char *word, *digits;
 } number_words[] = {
-    {"zero", "0"},     {"oh", "0"},       {"o", "0"},        {"nought", "0"},   {"nil", "0"},      {"one", "1"},
-    {"two", "2"},      {"three", "3"},    {"four", "4"},     {"five", "5"},     {"six", "6"},      {"seven", "7"},
-    {"eight", "8"},    {"nine", "9"},     {"ten", "10"},     {"eleven", "11"},  {"twelve", "12"},  {"thirteen", "13"},
-    {"fourteen", "14"}, {"fifteen", "15"}, {"sixteen", "16"}, {"seventeen", "17"}, {"eighteen", "18"},
-    {"nineteen", "19"}, {"twenty", "2"},   {"thirty", "3"},   {"forty", "4"},    {"fifty", "5"},    {"sixty", "6"},
-    {"seventy", "7"},  {"eighty", "8"},   {"ninety", "9"},   {"null", "0"},     {"eins", "1"},     {"zwei", "2"},
-    {"zwo", "2"},      {"drei", "3"},     {"vier", "4"},     {"funf", "5"},     {"fuenf", "5"},    {"sechs", "6"},
-    {"sieben", "7"},   {"acht", "8"},     {"neun", "9"},     {"un", "1"},       {"deux", "2"},     {"trois", "3"},
-    {"quatre", "4"},   {"cinq", "5"},     {"sept", "7"},     {"huit", "8"},     {"neuf", "9"},     {"cero", "0"},
-    {"uno", "1"},      {"dos", "2"},      {"tres", "3"},     {"cuatro", "4"},   {"cinco", "5"},    {"seis", "6"},
-    {"siete", "7"},    {"ocho", "8"},     {"nueve", "9"},    {"um", "1"},       {"dois", "2"},     {"quatro", "4"},
-    {"sete", "7"},     {"oito", "8"},     {"nove", "9"},     {"due", "2"},      {"tre", "3"},      {"quattro", "4"},
-    {"cinque", "5"},   {"sei", "6"},      {"sette", "7"},    {"otto", "8"},
+    {"zero", "0"},     {"oh", "0"},         {"o", "0"},         {"nought", "0"},    {"nil", "0"},
+    {"one", "1"},      {"two", "2"},        {"three", "3"},     {"four", "4"},      {"five", "5"},
+    {"six", "6"},      {"seven", "7"},      {"eight", "8"},     {"nine", "9"},      {"ten", "10"},
+    {"eleven", "11"},  {"twelve", "12"},    {"thirteen", "13"}, {"fourteen", "14"}, {"fifteen", "15"},
+    {"sixteen", "16"}, {"seventeen", "17"}, {"eighteen", "18"}, {"nineteen", "19"}, {"twenty", "2"},
+    {"thirty", "3"},   {"forty", "4"},      {"fifty", "5"},     {"sixty", "6"},     {"seventy", "7"},
+    {"eighty", "8"},   {"ninety", "9"},     {"null", "0"},      {"eins", "1"},      {"zwei", "2"},
+    {"zwo", "2"},      {"drei", "3"},       {"vier", "4"},      {"funf", "5"},      {"fuenf", "5"},
+    {"sechs", "6"},    {"sieben", "7"},     {"acht", "8"},      {"neun", "9"},      {"un", "1"},
+    {"deux", "2"},     {"trois", "3"},      {"quatre", "4"},    {"cinq", "5"},      {"sept", "7"},
+    {"huit", "8"},     {"neuf", "9"},       {"cero", "0"},      {"uno", "1"},       {"dos", "2"},
+    {"tres", "3"},     {"cuatro", "4"},     {"cinco", "5"},     {"seis", "6"},      {"siete", "7"},
+    {"ocho", "8"},     {"nueve", "9"},      {"um", "1"},        {"dois", "2"},      {"quatro", "4"},
+    {"sete", "7"},     {"oito", "8"},       {"nove", "9"},      {"due", "2"},       {"tre", "3"},
+    {"quattro", "4"},  {"cinque", "5"},     {"sei", "6"},       {"sette", "7"},     {"otto", "8"},
 };
 
 static const struct {

@@ -24,6 +24,7 @@ struct frame *frame_create(const char *payload, size_t length)
     size_t header_length = write_header(header, length);
     struct frame *frame = mem_realloc(NULL, sizeof(*frame) + header_length + length);
     frame->references = 1;
+    frame->sequence = frame->previous = 0;
     frame->length = (uint32_t)(header_length + length);
     memcpy(frame->bytes, header, header_length);
     memcpy(frame->bytes + header_length, payload, length);

@@ -5,7 +5,8 @@
 
 struct frame {
     uint32_t references;
-    uint32_t length; /* of header and payload */
+    uint32_t length;             /* of header and payload */
+    uint64_t sequence, previous; /* of a stored item in its channel; 0: it has none */
     char bytes[];
 };
 

@@ -65,7 +65,7 @@ static void on_bus_state(void *context, enum bus_state state)
     if (state != BUS_CONNECTED)
         return;
     booking_cache_refresh(gateway->bookings);
-    hub_refresh_positions(gateway->hub);
+    hub_refresh(gateway->hub);
     announcer_repeat(gateway->announcer, PARTITION_COUNT);
 }
 
@@ -97,6 +97,17 @@ static bool start_bus(struct gateway *gateway, struct strbuf *error)
     return true;
 }
 
+static bool load_chat(struct gateway *gateway, const struct chat_settings *settings, struct strbuf *error)
+{
+    char *reason = NULL;
+    gateway->chat = chat_create(settings, &reason);
+    if (gateway->chat != NULL)
+        return true;
+    strbuf_append_string(error, reason);
+    mem_free(reason);
+    return false;
+}
+
 static bool load_keys(struct gateway *gateway, struct strbuf *error)
 {
     char *reason = NULL;
@@ -112,9 +123,9 @@ static bool load_keys(struct gateway *gateway, struct strbuf *error)
  * -----------------------------------------------------------------------------------------------------------------------
  */
 
-static bool start_parts(struct gateway *gateway, struct strbuf *error)
+static bool start_parts(struct gateway *gateway, const struct chat_settings *chat_settings, struct strbuf *error)
 {
-    if (!load_keys(gateway, error) || !start_bus(gateway, error))
+    if (!load_keys(gateway, error) || !load_chat(gateway, chat_settings, error) || !start_bus(gateway, error))
         return false;
     gateway->server = ws_server_create(gateway, error);
     if (gateway->server == NULL)
@@ -124,8 +135,8 @@ static bool start_parts(struct gateway *gateway, struct strbuf *error)
     return gateway->listener != NULL;
 }
 
-bool gateway_start(struct service *service, const struct gateway_settings *settings, struct gateway **gateway_r,
-                   struct strbuf *error)
+bool gateway_start(struct service *service, const struct gateway_settings *settings,
+                   const struct chat_settings *chat_settings, struct gateway **gateway_r, struct strbuf *error)
 {
     struct gateway *gateway = mem_alloc(sizeof(*gateway));
     gateway->service = service;
@@ -143,7 +154,7 @@ bool gateway_start(struct service *service, const struct gateway_settings *setti
     heap_init(&gateway->rate_deadlines);
     service_set_condition(service, "nats", false);
     start_handles(gateway);
-    if (!start_parts(gateway, error)) {
+    if (!start_parts(gateway, chat_settings, error)) {
         gateway_stop(gateway);
         return false;
     }
@@ -158,6 +169,11 @@ static void end_sessions(struct gateway *gateway)
         session_closed(CONTAINER_OF(gateway->sessions.next, struct session, in_gateway), 0);
 }
 
+void gateway_reload(struct gateway *gateway)
+{
+    chat_reload(gateway->chat);
+}
+
 void gateway_stop(struct gateway *gateway)
 {
     if (gateway->bus != NULL)
@@ -169,6 +185,7 @@ void gateway_stop(struct gateway *gateway)
     if (gateway->bus != NULL)
         user_watch_stop(gateway);
     hub_destroy(&gateway->hub);
+    chat_destroy(&gateway->chat);
     booking_cache_destroy(&gateway->bookings);
     announcer_destroy(&gateway->announcer);
     bus_destroy(&gateway->bus);

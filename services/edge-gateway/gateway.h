@@ -12,6 +12,7 @@
 #include "wire/wire.h"
 
 struct booking_cache;
+struct chat;
 struct hub;
 struct listener;
 struct ws_server;
@@ -30,6 +31,7 @@ struct gateway {
     struct bus *bus;
     struct booking_cache *bookings;
     struct hub *hub;
+    struct chat *chat;
     struct ws_server *server;
     struct arrivals *arrivals;
     struct listener *listener;

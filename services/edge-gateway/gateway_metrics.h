@@ -28,6 +28,20 @@
     ROW(CHANNELS, "hansom_gateway_channels", GAUGE, "Channels with a bus subscription.", NULL, NULL, NULL, NULL)       \
     ROW(LATENCY, "hansom_gateway_position_latency_seconds", HISTOGRAM,                                                 \
         "From a position's arrival at a gateway to its write to the rider's socket.", NULL, NULL, NULL, NULL)          \
+    ROW(CHAT_DELIVERY, "hansom_gateway_chat_delivery_seconds", HISTOGRAM,                                              \
+        "From a chat message's arrival at a gateway to its write to the readers here.", NULL, NULL, NULL, NULL)        \
+    ROW(CHAT_ACK, "hansom_gateway_chat_ack_seconds", HISTOGRAM,                                                        \
+        "From a chat publish to its acknowledgement by the stream.", NULL, NULL, NULL, NULL)                           \
+    ROW(CHAT_MASKED, "hansom_gateway_chat_masked_total", COUNTER, "Chat messages with something masked, by what.",     \
+        "finding", finding_names, NULL, NULL)                                                                          \
+    ROW(CHAT_REFUSED, "hansom_gateway_chat_refused_total", COUNTER, "Chat publishes refused, by why.", "why",          \
+        chat_refusals, NULL, NULL)                                                                                     \
+    ROW(REPLAYS, "hansom_gateway_replays_total", COUNTER, "Histories read for a subscriber, by kind and outcome.",     \
+        "kind", kind_names, "outcome", replay_outcomes)                                                                \
+    ROW(HEALED, "hansom_gateway_gaps_healed_total", COUNTER,                                                           \
+        "Stored items fetched again because they did not come live.", "kind", kind_names, NULL, NULL)                  \
+    ROW(RESYNCS, "hansom_gateway_resyncs_total", COUNTER, "Channels whose continuity was lost.", "kind", kind_names,   \
+        NULL, NULL)                                                                                                    \
     ROW(BUS_UP, "hansom_gateway_bus_connected", GAUGE, "1 while connected to NATS.", NULL, NULL, NULL, NULL)
 
 enum gateway_metric {
@@ -40,6 +54,9 @@ extern const struct metric_def gateway_metric_defs[GATEWAY_METRIC_COUNT];
 
 enum connect_outcome { CONNECT_OK, CONNECT_UNAUTHORIZED, CONNECT_REVOKED, CONNECT_UNAVAILABLE, CONNECT_TIMED_OUT };
 enum refusal { REFUSED_TOTAL, REFUSED_ADDRESS, REFUSED_RATE, REFUSED_DRAINING, REFUSED_DESCRIPTORS };
+
+enum chat_refusal { CHAT_REFUSED_CONTENT, CHAT_REFUSED_RATE, CHAT_REFUSED_RIGHTS, CHAT_REFUSED_UNAVAILABLE };
+enum replay_outcome { REPLAY_RECOVERED, REPLAY_TAIL, REPLAY_FAILED };
 
 /* Index of the platform's label. */
 unsigned platform_label(const char *platform);

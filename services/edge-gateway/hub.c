@@ -1,4 +1,4 @@
-#include "hub.h"
+#include "hub_priv.h"
 
 #include "acl.h"
 #include "base/clock.h"
@@ -8,26 +8,6 @@
 #define LINGER_MS 2000
 #define VIEWERS_REPEAT_MS 10000
 #define INTERVAL_MAX_MS 86400000 /* of a max_rate next to nothing */
-
-struct channel {
-    struct hub *hub;
-    struct channel_name name;
-    struct bus_subscription *bus_subscription;
-    struct list_node subscriptions;
-    struct wheel_timer linger;
-    struct bus_request *refresh;
-    int64_t newest_ms; /* received_at_ms of the newest position that came by */
-    /* What presence was told last. */
-    char told_driver[ID_SIZE];
-    uint32_t told_viewers;
-    uint64_t told_ms;
-};
-
-struct hub {
-    struct gateway *gateway;
-    struct hashmap *channels;
-    struct strbuf text; /* of the frame being made */
-};
 
 struct hub *hub_create(struct gateway *gateway)
 {
@@ -44,6 +24,7 @@ static void channel_free(struct channel *channel)
     ASSERT(list_is_empty(&channel->subscriptions));
     timer_wheel_stop(hub->gateway->wheel, &channel->linger);
     hashmap_remove(hub->channels, channel->name.text);
+    continuity_destroy(&channel->continuity);
     bus_request_cancel(&channel->refresh);
     bus_unsubscribe(&channel->bus_subscription);
     mem_free(channel);
@@ -199,12 +180,21 @@ bool subscription_has_news(const struct subscription *subscription)
     return subscription->slot != NULL || subscription->held.count > 0;
 }
 
-void subscription_replied(struct subscription *subscription)
+bool subscription_misses(const struct subscription *subscription, uint64_t sequence)
+{
+    const struct frame *first = outbox_first_stored(&subscription->held);
+    return first != NULL && first->previous > sequence;
+}
+
+void subscription_replied(struct subscription *subscription, uint64_t sequence)
 {
     struct session *session = subscription->session;
     subscription->is_replied = true;
+    if (subscription->channel->continuity != NULL)
+        continuity_note_position(subscription->channel->continuity, sequence);
     for (struct frame *frame; (frame = outbox_pop(&subscription->held)) != NULL;) {
-        session_send_frame(session, frame);
+        if (frame->sequence == 0 || frame->sequence > sequence)
+            session_send_frame(session, frame);
         frame_unref(&frame);
         if (session->state >= SESSION_CLOSING)
             return; /* too slow: the subscription is gone with its session */
@@ -212,32 +202,61 @@ void subscription_replied(struct subscription *subscription)
     schedule_slot(subscription);
 }
 
-/* is_read_again: from the stream, which may still be behind what has come live. */
-static void deliver(struct channel *channel, const struct bus_message *message, bool is_read_again)
+struct frame *channel_make_frame(struct channel *channel, const struct bus_message *message,
+                                 struct channel_item *item_r)
 {
     struct hub *hub = channel->hub;
-    struct channel_item item;
+    const char *stream = channel_history_stream(channel->name.kind);
+    uint64_t epoch = stream == NULL ? 0 : bus_stream_epoch(hub->gateway->bus, stream);
     strbuf_clear(&hub->text);
-    if (!channel_item_write(&hub->text, &channel->name, message, &item)) {
+    if (!channel_item_write(&hub->text, &channel->name, epoch, message, item_r)) {
         LOG_WARN("item_not_understood", LOG_STR("channel", channel->name.text));
-        return;
+        return NULL;
     }
-    if (item.is_position && is_read_again && item.received_ms <= channel->newest_ms)
-        return;
-    if (item.is_position && item.received_ms > channel->newest_ms)
-        channel->newest_ms = item.received_ms;
     struct frame *frame = frame_create(hub->text.data, hub->text.length);
+    frame->sequence = item_r->sequence;
+    frame->previous = item_r->previous;
+    return frame;
+}
+
+void channel_offer(struct channel *channel, struct frame *frame, const struct channel_item *item)
+{
+    struct gateway *gateway = channel->hub->gateway;
     uint64_t count = 0;
     LIST_EACH_SAFE(&channel->subscriptions, node, following)
     {
         struct subscription *subscription = CONTAINER_OF(node, struct subscription, in_channel);
+        if (str_equal(subscription->session->principal->user_id, item->not_for))
+            continue;
         count++;
-        if (item.is_position)
-            offer_position(subscription, frame, item.received_ms);
+        if (item->is_position)
+            offer_position(subscription, frame, item->received_ms);
         else
             offer_ordered(subscription, frame);
     }
-    metrics_add(hub->gateway->metrics, METRIC_GATEWAY_MESSAGES_OUT, channel->name.kind, 0, count);
+    metrics_add(gateway->metrics, METRIC_GATEWAY_MESSAGES_OUT, channel->name.kind, 0, count);
+    if (item->sequence > 0 && item->received_ms > 0 && count > 0) {
+        int64_t took_ms = clock_wall_ms() - item->received_ms;
+        metrics_observe(gateway->metrics, METRIC_GATEWAY_CHAT_DELIVERY, 0, 0, took_ms < 0 ? 0 : (double)took_ms / 1000);
+    }
+}
+
+/* is_read_again: from the stream, which may still be behind what has come live. */
+static void deliver(struct channel *channel, const struct bus_message *message, bool is_read_again)
+{
+    struct channel_item item;
+    struct frame *frame = channel_make_frame(channel, message, &item);
+    bool is_old = item.is_position && is_read_again && item.received_ms <= channel->newest_ms;
+    if (frame == NULL || is_old) {
+        frame_unref(&frame);
+        return;
+    }
+    if (item.is_position && item.received_ms > channel->newest_ms)
+        channel->newest_ms = item.received_ms;
+    if (item.sequence > 0)
+        continuity_take(channel->continuity, frame, &item);
+    else
+        channel_offer(channel, frame, &item);
     frame_unref(&frame);
 }
 
@@ -259,6 +278,8 @@ static struct channel *channel_get(struct hub *hub, const struct channel_name *n
         channel->name = *name;
         list_init(&channel->subscriptions);
         hashmap_set(hub->channels, name->text, channel);
+        if (channel_history_stream(name->kind) != NULL)
+            channel->continuity = continuity_create(channel);
         channel->bus_subscription = bus_subscribe(hub->gateway->bus, name->text, NULL, on_item, channel);
         metrics_gauge_set(hub->gateway->metrics, METRIC_GATEWAY_CHANNELS, 0, 0, (int64_t)hashmap_count(hub->channels));
     }
@@ -350,12 +371,14 @@ static void refresh_channel(void *context, const char *key, void *value)
     (void)key;
     struct channel *channel = value;
     const char *stream = channel_retained_stream(channel->name.kind);
+    if (channel->continuity != NULL)
+        continuity_resume(channel->continuity);
     if (stream != NULL && channel->refresh == NULL && !list_is_empty(&channel->subscriptions))
         channel->refresh = bus_get_last(hub->gateway->bus, stream, channel->name.text, GATEWAY_REQUEST_TIMEOUT_MS,
                                         on_refreshed, channel);
 }
 
-void hub_refresh_positions(struct hub *hub)
+void hub_refresh(struct hub *hub)
 {
     hashmap_each(hub->channels, refresh_channel, hub);
 }
@@ -424,18 +447,39 @@ void subscription_end(struct subscription *subscription)
     mem_free(subscription);
 }
 
+uint64_t subscription_position(const struct subscription *subscription)
+{
+    const struct channel *channel = subscription->channel;
+    return channel == NULL || channel->continuity == NULL ? 0 : continuity_position(channel->continuity);
+}
+
+/* {"op":…,"channel":…,field:value} */
+static void write_notice(const struct subscription *subscription, const char *op, const char *field, const char *value,
+                         struct strbuf *text)
+{
+    struct json_writer json;
+    strbuf_init(text, 128);
+    json_writer_init(&json, text);
+    json_begin_object(&json);
+    json_kv_string(&json, "op", op);
+    json_kv_string(&json, "channel", subscription->name.text);
+    json_kv_string(&json, field, value);
+    json_end_object(&json);
+}
+
+void subscription_resync(struct subscription *subscription, const char *reason)
+{
+    struct strbuf text;
+    write_notice(subscription, "resync", "reason", reason, &text);
+    session_send(subscription->session, &text);
+    strbuf_finish(&text);
+}
+
 void subscription_revoke(struct subscription *subscription, const char *code)
 {
     struct session *session = subscription->session;
     struct strbuf text;
-    strbuf_init(&text, 128);
-    struct json_writer json;
-    json_writer_init(&json, &text);
-    json_begin_object(&json);
-    json_kv_string(&json, "op", "unsubscribed");
-    json_kv_string(&json, "channel", subscription->name.text);
-    json_kv_string(&json, "code", code);
-    json_end_object(&json);
+    write_notice(subscription, "unsubscribed", "code", code, &text);
     LOG_INFO("subscription_revoked", LOG_STR("session", session->id), LOG_STR("channel", subscription->name.text),
              LOG_STR("code", code));
     subscription_end(subscription);

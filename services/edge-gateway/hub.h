@@ -32,8 +32,8 @@ struct hub *hub_create(struct gateway *gateway);
 void hub_destroy(struct hub **hub);
 /* Subscriptions of the bookings: after a change, take away what is no longer allowed. */
 void hub_booking_changed(struct booking_entry *entry);
-/* After the bus was away: every viewer gets the newest position. */
-void hub_refresh_positions(struct hub *hub);
+/* After the bus was away: every viewer gets the newest position, every reader what it missed. */
+void hub_refresh(struct hub *hub);
 size_t hub_channel_count(const struct hub *hub);
 
 struct subscription *subscription_find(struct session *session, const char *channel);
@@ -43,8 +43,14 @@ struct subscription *subscription_create(struct session *session, const struct c
 void subscription_attach(struct subscription *subscription);
 /* Has something come live before the reply? Then it is at least as new as what is retained. */
 bool subscription_has_news(const struct subscription *subscription);
-/* The reply is in the outbox: what came meanwhile follows. */
-void subscription_replied(struct subscription *subscription);
+/* Has something come live whose predecessor is behind `sequence`? Then what was read does not reach up to it yet. */
+bool subscription_misses(const struct subscription *subscription, uint64_t sequence);
+/* The reply is in the outbox, with the history up to `sequence` (0: there is none): what came meanwhile follows. */
+void subscription_replied(struct subscription *subscription, uint64_t sequence);
+/* The newest stored item that has come by on this channel, 0: unknown, or there is none. */
+uint64_t subscription_position(const struct subscription *subscription);
+/* Tells the client that it may have missed something: reason "gap" or "overflow". */
+void subscription_resync(struct subscription *subscription, const char *reason);
 /* Out of everything, without a word to the client. */
 void subscription_end(struct subscription *subscription);
 /* The same with an `unsubscribed` frame. */

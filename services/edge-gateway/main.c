@@ -1,6 +1,7 @@
 #include "gateway_app.h"
 
 static struct gateway_settings settings;
+static struct chat_settings chat_settings;
 
 static bool check(struct strbuf *errors)
 {
@@ -12,7 +13,12 @@ static bool check(struct strbuf *errors)
 
 static bool start(struct service *service, void **app_r, struct strbuf *error)
 {
-    return gateway_start(service, &settings, (struct gateway **)app_r, error);
+    return gateway_start(service, &settings, &chat_settings, (struct gateway **)app_r, error);
+}
+
+static void reload(void *app)
+{
+    gateway_reload(app);
 }
 
 static void drain(void *app)
@@ -28,7 +34,9 @@ static void stop(void *app)
 int main(int argc, char **argv)
 {
     const struct settings_group groups[] = {
-        {"Gateway", gateway_setting_rows, gateway_setting_count, &settings, sizeof(settings)}};
+        {"Gateway", gateway_setting_rows, gateway_setting_count, &settings, sizeof(settings)},
+        {"Chat", chat_setting_rows, chat_setting_count, &chat_settings, sizeof(chat_settings)},
+    };
     const struct service_app app = {
         .name = "edge-gateway",
         .summary = "WebSocket for apps: connects, checks rights, fans out",
@@ -40,6 +48,7 @@ int main(int argc, char **argv)
         .start = start,
         .drain = drain,
         .stop = stop,
+        .reload = reload,
     };
     return service_main(argc, argv, &app);
 }

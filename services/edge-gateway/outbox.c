@@ -33,14 +33,32 @@ bool outbox_push(struct outbox *outbox, struct frame *frame, size_t max_bytes)
     return true;
 }
 
+static struct frame *frame_at(const struct outbox *outbox, uint32_t index)
+{
+    return outbox->ring[(outbox->first + index) & (outbox->capacity - 1)];
+}
+
 int outbox_peek(const struct outbox *outbox, struct iovec *vectors, int max)
 {
     int count = outbox->count < (uint32_t)max ? (int)outbox->count : max;
     for (int i = 0; i < count; i++) {
-        struct frame *frame = outbox->ring[(outbox->first + (uint32_t)i) & (outbox->capacity - 1)];
+        struct frame *frame = frame_at(outbox, (uint32_t)i);
         vectors[i] = (struct iovec){.iov_base = frame->bytes, .iov_len = frame->length};
     }
     return count;
+}
+
+struct frame *outbox_first(const struct outbox *outbox)
+{
+    return outbox->count == 0 ? NULL : frame_at(outbox, 0);
+}
+
+struct frame *outbox_first_stored(const struct outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->count; i++)
+        if (frame_at(outbox, i)->sequence > 0)
+            return frame_at(outbox, i);
+    return NULL;
 }
 
 struct frame *outbox_pop(struct outbox *outbox)

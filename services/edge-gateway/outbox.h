@@ -19,6 +19,10 @@ MUST_CHECK bool outbox_push(struct outbox *outbox, struct frame *frame, size_t m
 int outbox_peek(const struct outbox *outbox, struct iovec *vectors, int max);
 /* Drops the frames that lie whole within the first `bytes`; returns how many bytes of the next one were sent too. */
 size_t outbox_consume(struct outbox *outbox, size_t bytes);
+/* The first frame, which stays; NULL when empty. */
+struct frame *outbox_first(const struct outbox *outbox);
+/* The first one of a stored item; NULL if there is none. */
+struct frame *outbox_first_stored(const struct outbox *outbox);
 /* Takes the first frame out, with its reference; NULL when empty. */
 struct frame *outbox_pop(struct outbox *outbox);
 

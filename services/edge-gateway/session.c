@@ -2,6 +2,7 @@
 
 #include "announcer.h"
 #include "base/clock.h"
+#include "chat_typing.h"
 #include "dispatch.h"
 #include "hub.h"
 #include "log/log.h"
@@ -55,6 +56,7 @@ struct session *session_create(struct gateway *gateway, const struct transport_o
     list_init(&session->slots);
     list_init(&session->subscriptions);
     list_init(&session->flows);
+    list_init(&session->chat_line);
     list_append(&gateway->sessions, &session->in_gateway);
     gateway->session_count++;
     const struct gateway_settings *settings = gateway->settings;
@@ -124,6 +126,7 @@ void session_open(struct session *session)
 /* Ends what the session has going; from here on it gets and does nothing more. */
 static void let_go(struct session *session)
 {
+    chat_typing_end(session);
     while (!list_is_empty(&session->flows)) {
         struct flow *flow = CONTAINER_OF(session->flows.next, struct flow, node);
         list_remove(&flow->node);

@@ -23,6 +23,14 @@ struct publish_flow;
 struct user_sessions {
     struct list_node sessions;
     char user_id[ID_SIZE];
+    uint64_t chat_message_ms; /* of the last one; 0: none */
+};
+
+/* The chat that a session is typing in, while the timer runs. */
+struct chat_typing {
+    char booking_id[ID_SIZE];
+    uint64_t told_ms;
+    struct wheel_timer timeout;
 };
 
 #define SESSION_PUBLISH_BOOKINGS 4
@@ -46,7 +54,9 @@ struct session {
     struct list_node slots; /* subscriptions with a position to send now */
     struct list_node subscriptions;
     uint32_t subscription_count;
-    struct list_node flows; /* struct flow: what waits for an answer of the bus */
+    struct list_node flows;     /* struct flow: what waits for an answer of the bus */
+    struct list_node chat_line; /* struct chat_flow: in the order they came */
+    struct chat_typing typing;
     /* Bookings that this driver publishes to, most recent first. */
     struct booking_entry *publishing[SESSION_PUBLISH_BOOKINGS];
 

@@ -1,7 +1,7 @@
 #include "acl.h"
 #include "base/clock.h"
-#include "dispatch.h"
 #include "proto/subjects.h"
+#include "publish.h"
 
 /* --- to the bus
  * ---------------------------------------------------------------------------------------------------------- */
@@ -29,7 +29,7 @@ static void publish_batch(struct session *session, uint32_t id, Hansom__Location
     publish_packed(session, id, CHANNEL_TRACKING, subject, &batch->base);
 }
 
-static void refuse(struct session *session, uint32_t id, enum acl_verdict verdict)
+void publish_refuse(struct session *session, uint32_t id, enum acl_verdict verdict)
 {
     if (verdict == ACL_NOT_FOUND)
         session_send_error(session, id, ERROR_not_found, "channel: there is no such booking", 0);
@@ -77,7 +77,7 @@ static void on_booking(void *context, enum bus_status status, const Hansom__Book
     if (status != BUS_OK && status != BUS_NOT_FOUND)
         reply_bus_error(session, flow->id, status);
     else if (verdict != ACL_ALLOWED)
-        refuse(session, flow->id, verdict);
+        publish_refuse(session, flow->id, verdict);
     else
         publish_batch(session, flow->id, &flow->batch);
     flow_free(flow);
@@ -102,7 +102,7 @@ static void publish_location(struct session *session, const struct client_frame 
                              const struct channel_name *channel)
 {
     if (session->principal->role != HANSOM__ROLE__ROLE_DRIVER) {
-        refuse(session, frame->id, ACL_FORBIDDEN);
+        publish_refuse(session, frame->id, ACL_FORBIDDEN);
         return;
     }
     struct publish_flow *flow = mem_alloc(sizeof(*flow));
@@ -136,7 +136,7 @@ static void publish_heartbeat(struct session *session, const struct client_frame
     Hansom__Heartbeat beat;
     char error[160];
     if (verdict != ACL_ALLOWED) {
-        refuse(session, frame->id, verdict);
+        publish_refuse(session, frame->id, verdict);
         return;
     }
     if (!heartbeat_decode(frame->data, session->principal->user_id, &beat, error, sizeof(error))) {
@@ -161,7 +161,7 @@ void handle_publish(struct session *session, const struct client_frame *frame)
     else if (channel.kind == CHANNEL_HEARTBEAT)
         publish_heartbeat(session, frame, &channel);
     else if (channel.kind == CHANNEL_CHAT)
-        session_send_error(session, frame->id, ERROR_not_found, "channel: chat is not offered here", 0);
+        publish_chat(session, frame, &channel);
     else
-        refuse(session, frame->id, ACL_FORBIDDEN);
+        publish_refuse(session, frame->id, ACL_FORBIDDEN);
 }

@@ -1,12 +1,13 @@
 /*
- * subscribe: scope, booking, rule, audit for staff, then live first and the retained item second, so that nothing falls
- * between them.
+ * subscribe: scope, booking, rule, audit for staff (and a word in the chat that they are there), then live first and
+ * what is retained second, so that nothing falls between them.
  */
 #include "acl.h"
 #include "base/clock.h"
+#include "chat_store_item.h"
 #include "dispatch.h"
-#include "hub.h"
 #include "proto/subjects.h"
+#include "replay.h"
 
 struct subscribe_flow {
     struct flow flow;
@@ -14,6 +15,8 @@ struct subscribe_flow {
     uint32_t id;
     struct bus_request *request;
     struct booking_waiter waiter;
+    struct replay *replay;
+    struct replay_since since;
     char *reason;
 };
 
@@ -22,6 +25,7 @@ static void flow_free(struct subscribe_flow *flow)
     list_remove(&flow->flow.node);
     booking_wait_cancel(&flow->waiter);
     bus_request_cancel(&flow->request);
+    replay_cancel(&flow->replay);
     mem_free(flow->reason);
     mem_free(flow);
 }
@@ -49,10 +53,22 @@ static void refuse_bus(struct subscribe_flow *flow, enum bus_status status)
     reply_bus_error(session, id, status);
 }
 
-/* --- live, then the retained item
+/* --- live, then what is retained
  * --------------------------------------------------------------------------------------------- */
 
-static void finish(struct subscribe_flow *flow, const struct bus_message *retained)
+/* Ends the flow with the reply; what came live meanwhile follows it. */
+static void finish(struct subscribe_flow *flow, struct reply *reply, uint64_t position)
+{
+    struct subscription *subscription = flow->subscription;
+    struct session *session = subscription->session;
+    subscription->flow = NULL;
+    flow_free(flow);
+    reply_send(reply, session);
+    if (session->state < SESSION_CLOSING)
+        subscription_replied(subscription, position);
+}
+
+static void finish_retained(struct subscribe_flow *flow, const struct bus_message *retained)
 {
     struct subscription *subscription = flow->subscription;
     struct reply reply;
@@ -64,12 +80,50 @@ static void finish(struct subscribe_flow *flow, const struct bus_message *retain
     if (retained != NULL && !subscription_has_news(subscription))
         channel_write_retained(&reply.json, &subscription->name, retained);
     json_end_array(&reply.json);
-    subscription->flow = NULL;
-    flow_free(flow);
-    struct session *session = subscription->session;
-    reply_send(&reply, session);
-    if (session->state < SESSION_CLOSING)
-        subscription_replied(subscription);
+    finish(flow, &reply, 0);
+}
+
+static void write_marks(struct json_writer *json, const Hansom__ChatOpenReply *archive, uint64_t epoch)
+{
+    json_key(json, "marks");
+    json_begin_array(json);
+    for (size_t i = 0; i < archive->n_marks; i++) {
+        const Hansom__ChatMark *mark = archive->marks[i];
+        if (mark->epoch != epoch)
+            continue;
+        json_begin_object(json);
+        json_kv_string(json, "user_id", mark->user_id);
+        json_kv_uint(json, "delivered", mark->delivered_seq);
+        json_kv_uint(json, "read", mark->read_seq);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void on_replayed(void *context, enum bus_status status, const struct replay_result *result)
+{
+    struct subscribe_flow *flow = context;
+    if (status != BUS_OK) {
+        refuse_bus(flow, status);
+        return;
+    }
+    char epoch[EPOCH_TEXT_SIZE];
+    epoch_format(result->epoch, epoch);
+    struct reply reply;
+    reply_begin(&reply, flow->id);
+    json_kv_string(&reply.json, "channel", flow->subscription->name.text);
+    json_kv_string(&reply.json, "epoch", epoch);
+    json_kv_uint(&reply.json, "seq", result->position);
+    json_kv_bool(&reply.json, "recovered", result->is_recovered);
+    if (result->has_unread)
+        json_kv_uint(&reply.json, "unread", result->unread);
+    if (result->archive != NULL)
+        write_marks(&reply.json, result->archive, result->epoch);
+    json_key(&reply.json, "messages");
+    json_begin_array(&reply.json);
+    replay_write_messages(flow->replay, &reply.json);
+    json_end_array(&reply.json);
+    finish(flow, &reply, result->position);
 }
 
 static void on_retained(void *context, enum bus_status status, const struct bus_message *reply)
@@ -77,7 +131,7 @@ static void on_retained(void *context, enum bus_status status, const struct bus_
     struct subscribe_flow *flow = context;
     flow->request = NULL;
     if (status == BUS_OK || status == BUS_NOT_FOUND)
-        finish(flow, reply);
+        finish_retained(flow, reply);
     else
         refuse_bus(flow, status);
 }
@@ -87,8 +141,10 @@ static void go_live(struct subscribe_flow *flow)
     struct subscription *subscription = flow->subscription;
     const char *stream = channel_retained_stream(subscription->name.kind);
     subscription_attach(subscription);
-    if (stream == NULL)
-        finish(flow, NULL);
+    if (channel_history_stream(subscription->name.kind) != NULL)
+        flow->replay = replay_start(subscription, &flow->since, on_replayed, flow);
+    else if (stream == NULL)
+        finish_retained(flow, NULL);
     else
         flow->request = bus_get_last(subscription->session->gateway->bus, stream, subscription->name.text,
                                      GATEWAY_REQUEST_TIMEOUT_MS, on_retained, flow);
@@ -97,7 +153,7 @@ static void go_live(struct subscribe_flow *flow)
 /* --- staff: no access without a record
  * --------------------------------------------------------------------------------------------- */
 
-static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+static void on_announced(void *context, enum bus_status status, const struct bus_ack *ack)
 {
     struct subscribe_flow *flow = context;
     (void)ack;
@@ -106,6 +162,28 @@ static void on_audited(void *context, enum bus_status status, const struct bus_a
         go_live(flow);
     else
         refuse_bus(flow, status);
+}
+
+/* Nobody reads a chat without those in it being told. */
+static void announce(struct subscribe_flow *flow)
+{
+    const struct subscription *subscription = flow->subscription;
+    const struct session *session = subscription->session;
+    flow->request = chat_announce_support(session->gateway->bus, subscription->booking->booking, session->principal,
+                                          on_announced, flow);
+}
+
+static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+{
+    struct subscribe_flow *flow = context;
+    (void)ack;
+    flow->request = NULL;
+    if (status != BUS_OK)
+        refuse_bus(flow, status);
+    else if (flow->subscription->name.kind == CHANNEL_CHAT)
+        announce(flow);
+    else
+        go_live(flow);
 }
 
 static void audit(struct subscribe_flow *flow)
@@ -223,10 +301,6 @@ static const char *objection(const struct session *session, const struct client_
     *code_r = ERROR_forbidden;
     if (!principal_may(session->principal, "subscribe", channel->text))
         return "channel: not in the token's scopes";
-    if (channel->kind == CHANNEL_CHAT) {
-        *code_r = ERROR_not_found;
-        return "channel: chat is not offered here";
-    }
     *code_r = ERROR_bad_request;
     if (acl_is_staff(session->principal) && frame->reason == NULL)
         return "reason: support and admin must say why";
@@ -256,6 +330,7 @@ void handle_subscribe(struct session *session, const struct client_frame *frame)
     flow->flow.cancel = flow_cancel;
     flow->subscription = subscription;
     flow->id = frame->id;
+    flow->since = (struct replay_since){frame->has_since, epoch_parse(frame->since_epoch), frame->since_seq};
     flow->reason = frame->reason == NULL ? NULL : mem_strdup(frame->reason);
     subscription->flow = &flow->flow;
     list_append(&session->flows, &flow->flow.node);

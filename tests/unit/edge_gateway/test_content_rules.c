@@ -167,9 +167,11 @@ Test(content_rules, attachments)
 {
     struct content_rules *rules = content_rules_create(&config);
     char error[160];
-    cr_assert(content_rules_attachment(rules, "https://files.example.com/a?sig=1", "image/png", 1000, error, sizeof(error)));
+    cr_assert(
+        content_rules_attachment(rules, "https://files.example.com/a?sig=1", "image/png", 1000, error, sizeof(error)));
     cr_assert(content_rules_attachment(rules, "https://b.example/a", "application/pdf", 1, error, sizeof(error)));
-    cr_assert_not(content_rules_attachment(rules, "https://files.example.com.evil/a", "image/png", 1, error, sizeof(error)));
+    cr_assert_not(
+        content_rules_attachment(rules, "https://files.example.com.evil/a", "image/png", 1, error, sizeof(error)));
     cr_assert_not(content_rules_attachment(rules, "http://files.example.com/a", "image/png", 1, error, sizeof(error)));
     cr_assert_not(content_rules_attachment(rules, "https://b.example/a", "text/html", 1, error, sizeof(error)));
     cr_assert_str_eq(error, "data.attachments.content_type: must be image/*, audio/*, video/* or a PDF");

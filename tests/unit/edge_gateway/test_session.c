@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "announcer.h"
+#include "chat_typing.h"
 #include "base/clock.h"
 #include "dispatch.h"
 #include "hub.h"
@@ -76,6 +77,11 @@ void subscriptions_take_slots(struct session *session)
 {
     (void)session;
 }
+void chat_typing_end(struct session *session)
+{
+    (void)session;
+}
+
 void announcer_opened(struct announcer *announcer, const struct session *session)
 {
     (void)announcer, (void)session;
