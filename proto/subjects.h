@@ -17,8 +17,8 @@
 #define SUBJECT_IN_VIEWERS "in.%u.driver.%s.viewers" /* gateway -> presence: Viewers; p of the driver */
 #define SUBJECT_IN_VIEWERS_PARTITION "in.%u.driver.*.viewers"
 #define SUBJECT_IN_EVENTS "in.user.%s.events" /* -> stream EVENTS: UserEvent */
-#define SUBJECT_IN_CHAT "in.booking.%s.chat"      /* gateway, backoffice -> stream CHAT: ChatItem */
-#define SUBJECT_IN_MARK "in.booking.%s.mark"      /* gateway -> stream CHAT_MARKS: ChatItem of kind receipt */
+#define SUBJECT_IN_CHAT "in.booking.%s.chat"  /* gateway, backoffice -> stream CHAT: ChatItem */
+#define SUBJECT_IN_MARK "in.booking.%s.mark"  /* gateway -> stream CHAT_MARKS: ChatItem of kind receipt */
 
 /* What subscribers receive, on the channel's own name. */
 #define SUBJECT_TRACKING "booking.%s.tracking"         /* throttle (fixes), presence (stale, online): TrackingItem */

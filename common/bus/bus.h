@@ -152,6 +152,15 @@ void bus_pull_extend(struct bus_pull *pull, const char *reply);
 void bus_pull_stop(struct bus_pull *pull);
 unsigned bus_pull_outstanding(const struct bus_pull *pull);
 
+struct bus_consumer_info {
+    uint64_t ack_floor;   /* everything of the stream up to this sequence is acknowledged */
+    uint64_t pending;     /* not delivered to anybody yet */
+    uint64_t outstanding; /* delivered, not acknowledged */
+};
+typedef void bus_consumer_info_cb(void *context, enum bus_status status, const struct bus_consumer_info *info);
+struct bus_request *bus_consumer_info(struct bus *bus, const char *stream, const char *consumer, uint32_t timeout_ms,
+                                      bus_consumer_info_cb *callback, void *context);
+
 /*
  * The last message of every subject that matches the filter, then done with a status. Uses one short-lived ordered
  * consumer: for start-up and partition take-over only, never per user or booking. Deleted keys are left out.

@@ -182,3 +182,29 @@ struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uin
     int length = snprintf(body, sizeof(body), "{\"seq\":%llu,\"no_erase\":true}", (unsigned long long)sequence);
     return bus_request(bus, subject, body, (size_t)length, timeout_ms, callback, context);
 }
+
+static void on_info(struct bus_request *request, enum bus_status status, natsMsg *message)
+{
+    struct bus_consumer_info info = {0};
+    cJSON *root = status == BUS_OK
+                      ? cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message))
+                      : NULL;
+    if (status == BUS_OK && (root == NULL || cJSON_GetObjectItemCaseSensitive(root, "error") != NULL))
+        status = BUS_ERROR;
+    info.ack_floor = json_uint_field(cJSON_GetObjectItemCaseSensitive(root, "ack_floor"), "stream_seq");
+    info.pending = json_uint_field(root, "num_pending");
+    info.outstanding = json_uint_field(root, "num_ack_pending");
+    cJSON_Delete(root);
+    request->callback.info(request->context, status, status == BUS_OK ? &info : NULL);
+}
+
+struct bus_request *bus_consumer_info(struct bus *bus, const char *stream, const char *consumer, uint32_t timeout_ms,
+                                      bus_consumer_info_cb *callback, void *context)
+{
+    char subject[160];
+    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.INFO.%s.%s", stream, consumer);
+    struct bus_outgoing outgoing = {.subject = subject, .data = ""};
+    struct bus_request *request = bus_request_send(bus, &outgoing, timeout_ms, on_info, context);
+    request->callback.info = callback;
+    return request;
+}

@@ -43,6 +43,7 @@ struct bus_request {
     union {
         bus_reply_cb *reply;
         bus_ack_cb *ack;
+        bus_consumer_info_cb *info;
     } callback;
     void *context;
 };

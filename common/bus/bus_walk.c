@@ -37,8 +37,7 @@ static void on_answer(void *context, enum bus_status status, const struct bus_me
 
 static void ask(struct bus_walk *walk, uint64_t sequence)
 {
-    walk->request =
-        bus_get_next(walk->bus, walk->stream, walk->subject, sequence, GET_TIMEOUT_MS, on_answer, walk);
+    walk->request = bus_get_next(walk->bus, walk->stream, walk->subject, sequence, GET_TIMEOUT_MS, on_answer, walk);
 }
 
 struct bus_walk *bus_walk_start(struct bus *bus, const char *stream, const char *subject, uint64_t from_sequence,

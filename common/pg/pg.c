@@ -243,6 +243,26 @@ const char *pg_value(const struct pg_result *result, size_t row, size_t column)
     return PQgetvalue(result->raw, (int)row, (int)column);
 }
 
+static int nibble(char digit)
+{
+    return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+}
+
+/* bytea_output = hex, the default: "\x0a0b" */
+void *pg_value_bytes(const struct pg_result *result, size_t row, size_t column, size_t *length_r)
+{
+    const char *text = pg_value(result, row, column);
+    *length_r = 0;
+    if (text == NULL || text[0] != '\\' || text[1] != 'x')
+        return NULL;
+    size_t length = strlen(text + 2) / 2;
+    unsigned char *bytes = mem_alloc(length + 1);
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (unsigned char)(nibble(text[2 + 2 * i]) << 4 | nibble(text[3 + 2 * i]));
+    *length_r = length;
+    return bytes;
+}
+
 int64_t pg_value_int(const struct pg_result *result, size_t row, size_t column)
 {
     const char *text = pg_value(result, row, column);

@@ -39,6 +39,8 @@ size_t pg_row_count(const struct pg_result *result);
 size_t pg_affected(const struct pg_result *result);
 /* NULL for SQL null; text valid during the callback. */
 const char *pg_value(const struct pg_result *result, size_t row, size_t column);
+/* A bytea; mem_free; NULL for SQL null. */
+void *pg_value_bytes(const struct pg_result *result, size_t row, size_t column, size_t *length_r);
 int64_t pg_value_int(const struct pg_result *result, size_t row, size_t column);
 /* SQLSTATE ("23505") and message of a failure; "" if there is none. The message may hold data: not for logs. */
 const char *pg_sqlstate(const struct pg_result *result);

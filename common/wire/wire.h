@@ -145,9 +145,9 @@ MUST_CHECK bool heartbeat_decode(const struct cJSON *data, const char *driver_id
  * chat_message {content, message_id?, reply_to?, attachments?: [{url, content_type, size_bytes, name?}]},
  * chat_edit {message_id, content}, chat_delete {message_id}, chat_receipt {kind, up_to_seq}, chat_typing {typing}.
  * booking_id may be absent or must match; from_id, from_role and sent_at are not looked at. The id that an edit or a
- * deletion names comes out in target_id, reply_to too. content is well-formed but not checked otherwise; it may be empty
- * only beside attachments. Strings of item_r belong to `data`; free with chat_item_finish. Unset: from_*, sent_at_ms, the
- * booking's fields.
+ * deletion names comes out in target_id, reply_to too. content is well-formed but not checked otherwise; it may be
+ * empty only beside attachments. Strings of item_r belong to `data`; free with chat_item_finish. Unset: from_*,
+ * sent_at_ms, the booking's fields.
  */
 MUST_CHECK bool chat_item_decode(const struct cJSON *data, const char *booking_id, Hansom__ChatItem *item_r,
                                  char *error, size_t error_size);

@@ -58,9 +58,9 @@ enum acl_verdict acl_may_subscribe(const struct principal *principal, const stru
         return is_of_booking && booking == NULL ? ACL_NOT_FOUND : ACL_ALLOWED;
     switch (channel->kind) {
     case CHANNEL_TRACKING:
-        return active_participant(principal, booking);
-    case CHANNEL_CHAT:
     case CHANNEL_BOOKING_PRESENCE:
+        return active_participant(principal, booking);
+    case CHANNEL_CHAT: /* it can still be read when the ride is over */
         return participant(principal, booking);
     case CHANNEL_EVENTS:
         return str_equal(principal->user_id, channel->id) ? ACL_ALLOWED : ACL_FORBIDDEN;

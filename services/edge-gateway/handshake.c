@@ -71,6 +71,11 @@ const char *handshake_method(struct lws *wsi, char *path, size_t size)
     return "?";
 }
 
+bool handshake_query(struct lws *wsi, size_t index, char *text, size_t size)
+{
+    return lws_hdr_copy_fragment(wsi, text, (int)size, WSI_TOKEN_HTTP_URI_ARGS, (int)index) > 0;
+}
+
 /* --- the check
  * ---------------------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,9 @@ struct lws;
 bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *code_r, const char **detail_r);
 /* The token of the Authorization header (arrival.h puts the one of a subprotocol there); NULL, or for mem_free. */
 char *handshake_bearer_header(struct lws *wsi);
+/* The index-th "name=value" of the query, decoded; false if there is none or it is too long. Only while the request's
+ * head is there. */
+bool handshake_query(struct lws *wsi, size_t index, char *text, size_t size);
 /* The method (a literal) and the path without the query. */
 const char *handshake_method(struct lws *wsi, char *path, size_t size);
 /* The same instead of an upgrade: libwebsockets would say HTTP/1.0 there, which WebSocket clients do not accept. */

@@ -1,29 +1,14 @@
-#include "http_api.h"
+#include "http_api_priv.h"
 
 #include <cjson/cJSON.h>
 
 #include "acl.h"
 #include "base/clock.h"
-#include "booking_cache.h"
 #include "proto/subjects.h"
 
-#define JSON_TYPE "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 #define STALE_AFTER_MS 15000
 #define REFRESH_TOKEN_MAX 1024
-
-struct http_exchange {
-    struct gateway *gateway;
-    http_answer_cb *answer;
-    void *context;
-    struct principal *principal;
-    char id[ID_SIZE]; /* from the path */
-    struct booking_entry *entry;
-    struct booking_waiter waiter;
-    struct bus_request *request;
-    uv_timer_t *soon; /* an answer that is known already comes from the loop */
-    struct http_answer ready;
-};
 
 /* --- answers
  * ---------------------------------------------------------------------------------------------------------------- */
@@ -35,6 +20,7 @@ static void exchange_free(struct http_exchange *exchange)
     bus_request_cancel(&exchange->request);
     principal_unref(&exchange->principal);
     strbuf_finish(&exchange->ready.body);
+    mem_free(exchange->reason);
     mem_free(exchange);
 }
 
@@ -58,7 +44,7 @@ static void on_soon(uv_timer_t *timer)
     exchange_free(exchange);
 }
 
-static void answer_soon(struct http_exchange *exchange, int status, const char *content_type)
+void http_answer_soon(struct http_exchange *exchange, int status, const char *content_type)
 {
     exchange->ready.status = status;
     exchange->ready.content_type = content_type;
@@ -68,18 +54,18 @@ static void answer_soon(struct http_exchange *exchange, int status, const char *
     uv_timer_start(exchange->soon, on_soon, 0, 0);
 }
 
-static void fail(struct http_exchange *exchange, enum error_code code, const char *detail)
+void http_fail(struct http_exchange *exchange, enum error_code code, const char *detail)
 {
     uint64_t retry_after_ms = code == ERROR_unavailable ? GATEWAY_RETRY_AFTER_MS : 0;
     strbuf_clear(&exchange->ready.body);
     problem_write(&exchange->ready.body, code, detail, NULL, retry_after_ms);
     exchange->ready.retry_after_s = retry_after_ms / 1000;
-    answer_soon(exchange, error_code_http_status(code), PROBLEM_TYPE);
+    http_answer_soon(exchange, error_code_http_status(code), PROBLEM_TYPE);
 }
 
-static void fail_bus(struct http_exchange *exchange)
+void http_fail_bus(struct http_exchange *exchange)
 {
-    fail(exchange, ERROR_unavailable, "the message bus did not answer");
+    http_fail(exchange, ERROR_unavailable, "the message bus did not answer");
 }
 
 void http_exchange_cancel(struct http_exchange **exchange_pointer)
@@ -113,7 +99,7 @@ static void on_position(void *context, enum bus_status status, const struct bus_
     struct http_exchange *exchange = context;
     exchange->request = NULL;
     if (status != BUS_OK && status != BUS_NOT_FOUND) {
-        fail_bus(exchange);
+        http_fail_bus(exchange);
         return;
     }
     Hansom__TrackingItem *item =
@@ -122,10 +108,10 @@ static void on_position(void *context, enum bus_status status, const struct bus_
                              : item->item_case == HANSOM__TRACKING_ITEM__ITEM_LOCATION ? item->location
                                                                                        : item->last_location;
     if (fix == NULL) {
-        fail(exchange, ERROR_not_found, "no position is known yet");
+        http_fail(exchange, ERROR_not_found, "no position is known yet");
     } else {
         write_position(exchange, item, fix);
-        answer_soon(exchange, 200, JSON_TYPE);
+        http_answer_soon(exchange, 200, JSON_TYPE);
     }
     hansom__tracking_item__free_unpacked(item, NULL);
 }
@@ -138,12 +124,12 @@ static void on_booking(void *context, enum bus_status status, const Hansom__Book
     int length = snprintf(text, sizeof(text), SUBJECT_TRACKING, exchange->id);
     ASSERT(channel_parse(text, (size_t)length, &channel));
     if (status != BUS_OK && status != BUS_NOT_FOUND)
-        fail_bus(exchange);
+        http_fail_bus(exchange);
     else if (booking == NULL)
-        fail(exchange, ERROR_not_found, "there is no such booking");
+        http_fail(exchange, ERROR_not_found, "there is no such booking");
     else if (!principal_may(exchange->principal, "subscribe", channel.text) || acl_is_staff(exchange->principal) ||
              acl_may_subscribe(exchange->principal, &channel, booking) != ACL_ALLOWED)
-        fail(exchange, ERROR_forbidden, "not allowed; staff subscribe over the WebSocket with a reason");
+        http_fail(exchange, ERROR_forbidden, "not allowed; staff subscribe over the WebSocket with a reason");
     else
         exchange->request = bus_get_last(exchange->gateway->bus, "POSITION", channel.text, GATEWAY_REQUEST_TIMEOUT_MS,
                                          on_position, exchange);
@@ -166,10 +152,10 @@ static void on_refreshed(void *context, enum bus_status status, const struct bus
     Hansom__TokenRefreshReply *tokens =
         status == BUS_OK ? hansom__token_refresh_reply__unpack(NULL, reply->length, reply->data) : NULL;
     if (tokens == NULL) {
-        fail(exchange, ERROR_unavailable, "tokens cannot be made at the moment");
+        http_fail(exchange, ERROR_unavailable, "tokens cannot be made at the moment");
     } else if (*tokens->error_code != '\0') {
         enum error_code code = error_code_from_name(tokens->error_code);
-        fail(exchange, code == ERROR_NONE ? ERROR_internal : code, "the refresh token is not valid");
+        http_fail(exchange, code == ERROR_NONE ? ERROR_internal : code, "the refresh token is not valid");
     } else {
         struct json_writer json;
         json_writer_init(&json, &exchange->ready.body);
@@ -179,7 +165,7 @@ static void on_refreshed(void *context, enum bus_status status, const struct bus
         json_kv_string(&json, "refresh_token", tokens->refresh_token);
         json_kv_uint(&json, "refresh_expires_in", tokens->refresh_expires_in_s);
         json_end_object(&json);
-        answer_soon(exchange, 200, JSON_TYPE);
+        http_answer_soon(exchange, 200, JSON_TYPE);
     }
     hansom__token_refresh_reply__free_unpacked(tokens, NULL);
 }
@@ -189,7 +175,7 @@ static void post_refresh(struct http_exchange *exchange, const struct http_reque
     cJSON *root = cJSON_ParseWithLength(request->body, request->body_length);
     const char *token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "refresh_token"));
     if (token == NULL || *token == '\0' || strlen(token) > REFRESH_TOKEN_MAX) {
-        fail(exchange, ERROR_bad_request, root == NULL ? "body: must be a JSON object" : "refresh_token: missing");
+        http_fail(exchange, ERROR_bad_request, root == NULL ? "body: must be a JSON object" : "refresh_token: missing");
     } else {
         Hansom__TokenRefreshRequest message = HANSOM__TOKEN_REFRESH_REQUEST__INIT;
         message.refresh_token = (char *)token;
@@ -210,7 +196,7 @@ static void get_health(struct http_exchange *exchange, const struct http_request
 {
     (void)request;
     strbuf_append_string(&exchange->ready.body, "{\"status\":\"ok\"}");
-    answer_soon(exchange, 200, JSON_TYPE);
+    http_answer_soon(exchange, 200, JSON_TYPE);
 }
 
 static void get_readiness(struct http_exchange *exchange, const struct http_request *request)
@@ -219,7 +205,7 @@ static void get_readiness(struct http_exchange *exchange, const struct http_requ
     bool is_ready = service_is_ready(exchange->gateway->service);
     strbuf_appendf(&exchange->ready.body, "{\"status\":\"%s\",\"draining\":%s}", is_ready ? "ready" : "not_ready",
                    service_is_draining(exchange->gateway->service) ? "true" : "false");
-    answer_soon(exchange, is_ready ? 200 : 503, JSON_TYPE);
+    http_answer_soon(exchange, is_ready ? 200 : 503, JSON_TYPE);
 }
 
 /* --- routes
@@ -234,6 +220,8 @@ static const struct route {
     {"GET", "/healthz", NULL, false, get_health},
     {"GET", "/readyz", NULL, false, get_readiness},
     {"GET", "/v1/bookings/", "/tracking", true, get_tracking},
+    {"GET", "/v1/bookings/", "/chat", true, http_get_chat},
+    {"GET", "/v1/me/chats", NULL, true, http_get_my_chats},
     {"POST", "/v1/token/refresh", NULL, false, post_refresh},
 };
 
@@ -250,6 +238,15 @@ static bool path_matches(const struct route *route, const char *path, char id[ID
     return true;
 }
 
+const char *http_query(const struct http_request *request, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < HTTP_QUERY_MAX && request->query[i] != NULL; i++)
+        if (strncmp(request->query[i], name, length) == 0 && request->query[i][length] == '=')
+            return request->query[i] + length + 1;
+    return NULL;
+}
+
 static bool authenticate(struct http_exchange *exchange, const struct http_request *request)
 {
     const char *why;
@@ -262,9 +259,9 @@ static bool authenticate(struct http_exchange *exchange, const struct http_reque
 static void run_route(struct http_exchange *exchange, const struct route *route, const struct http_request *request)
 {
     if (!str_equal(route->method, request->method))
-        fail(exchange, ERROR_bad_request, "method: not offered here");
+        http_fail(exchange, ERROR_bad_request, "method: not offered here");
     else if (route->needs_token && !authenticate(exchange, request))
-        fail(exchange, ERROR_unauthorized, "a valid token is needed");
+        http_fail(exchange, ERROR_unauthorized, "a valid token is needed");
     else
         route->handle(exchange, request);
     if (!str_equal(route->method, request->method))
@@ -285,6 +282,6 @@ struct http_exchange *http_api_handle(struct gateway *gateway, const struct http
             return exchange;
         }
     }
-    fail(exchange, ERROR_not_found, "there is no such route");
+    http_fail(exchange, ERROR_not_found, "there is no such route");
     return exchange;
 }

@@ -14,9 +14,12 @@ struct http_exchange; /* one request that is being answered */
 /* Comes once, never before http_api_handle returned. The answer is valid during the call. */
 typedef void http_answer_cb(void *context, const struct http_answer *answer);
 
+#define HTTP_QUERY_MAX 8
+#define HTTP_QUERY_VALUE_MAX 640
 struct http_request {
     const char *method, *path;
-    const char *bearer; /* token of the Authorization header, or NULL */
+    const char *query[HTTP_QUERY_MAX]; /* "name=value", decoded; NULL where there is none */
+    const char *bearer;                /* token of the Authorization header, or NULL */
     const char *body;
     size_t body_length;
 };

@@ -152,9 +152,8 @@ static void heal(struct continuity *continuity)
     char subject[CHANNEL_SUBJECT_SIZE];
     channel_history_subject(&channel->name, subject);
     timer_wheel_stop(gateway_of(continuity)->wheel, &continuity->retry);
-    continuity->walk =
-        bus_walk_start(gateway_of(continuity)->bus, channel_history_stream(channel->name.kind), subject,
-                       continuity->position + 1, on_fetched, on_fetched_all, continuity);
+    continuity->walk = bus_walk_start(gateway_of(continuity)->bus, channel_history_stream(channel->name.kind), subject,
+                                      continuity->position + 1, on_fetched, on_fetched_all, continuity);
 }
 
 /* --- live --------------------------------------------------------------------------------------------------------- */

@@ -5,8 +5,8 @@
 #include "proto/stream_limits.h"
 #include "proto/subjects.h"
 
-#define ITEMS_MAX 300       /* of a recovery, PROTOCOL section 3 */
-#define TAIL_WALK_MAX 2000  /* items that a tail without the archive looks at */
+#define ITEMS_MAX 300      /* of a recovery, PROTOCOL section 3 */
+#define TAIL_WALK_MAX 2000 /* items that a tail without the archive looks at */
 #define EVENTS_TAIL 50
 #define ARCHIVE_TIMEOUT_MS 1000
 #define LAG_TRIES_MAX 6
@@ -164,7 +164,9 @@ void replay_cancel(struct replay **replay_pointer)
 
 static void note_outcome(const struct replay *replay, enum bus_status status)
 {
-    enum replay_outcome outcome = status != BUS_OK ? REPLAY_FAILED : replay->is_recovering ? REPLAY_RECOVERED : REPLAY_TAIL;
+    enum replay_outcome outcome = status != BUS_OK        ? REPLAY_FAILED
+                                  : replay->is_recovering ? REPLAY_RECOVERED
+                                                          : REPLAY_TAIL;
     metrics_add(gateway_of(replay)->metrics, METRIC_GATEWAY_REPLAYS, kind_of(replay), outcome, 1);
 }
 
@@ -370,8 +372,8 @@ static bool is_whole_history_there(const struct replay *replay)
     int64_t now_ms = clock_wall_ms();
     int64_t max_age_ms = (kind_of(replay) == CHANNEL_CHAT ? CHAT_MAX_AGE_S : EVENTS_MAX_AGE_S) * 1000ll;
     const struct booking_entry *entry = replay->subscription->booking;
-    bool is_booking_young = entry != NULL && entry->booking != NULL &&
-                            entry->booking->created_at_ms > now_ms - max_age_ms;
+    bool is_booking_young =
+        entry != NULL && entry->booking != NULL && entry->booking->created_at_ms > now_ms - max_age_ms;
     return is_booking_young || (int64_t)replay->epoch > now_ms - max_age_ms;
 }
 

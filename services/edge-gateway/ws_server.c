@@ -267,13 +267,17 @@ static void on_answer(void *context, const struct http_answer *answer)
     lws_callback_on_writable(connection->wsi);
 }
 
+/* The query's pieces are copied by whoever needs them longer. */
 static void start_exchange(struct connection *connection)
 {
+    char query[HTTP_QUERY_MAX][HTTP_QUERY_VALUE_MAX];
     struct http_request request = {.method = connection->method,
                                    .path = connection->path,
                                    .bearer = connection->bearer,
                                    .body = connection->body.data == NULL ? "" : connection->body.data,
                                    .body_length = connection->body.data == NULL ? 0 : connection->body.length};
+    for (size_t i = 0; i < HTTP_QUERY_MAX && handshake_query(connection->wsi, i, query[i], sizeof(query[i])); i++)
+        request.query[i] = query[i];
     connection->exchange = http_api_handle(gateway_of(connection->wsi), &request, on_answer, connection);
 }
 

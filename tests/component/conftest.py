@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Short intervals, so that what takes N of them is seen within seconds.
 FAST = {"HANSOM_ON_BOOKING_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_NO_VIEWERS_HEARTBEAT_INTERVAL_MS": "1000",
         "HANSOM_AVAILABLE_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_RECONNECT_GRACE_MS": "500",
-        "HANSOM_NO_VIEWERS_DELAY_MS": "1500", "HANSOM_CONNECT_TIMEOUT_MS": "1500", "HANSOM_MAX_FRAME_BYTES": "20000"}
+        "HANSOM_NO_VIEWERS_DELAY_MS": "1500", "HANSOM_CONNECT_TIMEOUT_MS": "1500", "HANSOM_MAX_FRAME_BYTES": "20000",
+        "HANSOM_CHAT_GRACE_S": "2", "HANSOM_CHAT_TYPING_TIMEOUT_MS": "1000"}
 _ids = itertools.count(1)
 
 
@@ -34,6 +35,7 @@ class Suite:
     def __init__(self, folder):
         build = pathlib.Path(os.environ.get("HANSOM_BUILD", ROOT / "build" / "asan"))
         self.stack = Stack(ROOT, build, folder, extra_env=FAST)
+        self.chat_grace_s = int(FAST["HANSOM_CHAT_GRACE_S"])
         self.lock = threading.Lock()
         self.is_ending = threading.Event()
         self.thread = threading.Thread(target=self._supervise, daemon=True)

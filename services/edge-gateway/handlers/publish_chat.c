@@ -251,7 +251,8 @@ static void prepare_message(struct chat_flow *flow)
     if (!flow->has_client_id || is_fresh(flow->item_id))
         ready(flow);
     else
-        flow->find = chat_find_start(flow->session->gateway, flow->entry->booking, flow->item_id, on_found_message, flow);
+        flow->find =
+            chat_find_start(flow->session->gateway, flow->entry->booking, flow->item_id, on_found_message, flow);
 }
 
 /* --- edits and deletions ------------------------------------------------------------------------------------------ */
@@ -507,7 +508,8 @@ static void refuse_content(struct session *session, uint32_t id, const char *err
     session_send_error(session, id, ERROR_bad_request, error, 0);
 }
 
-static void accept_item(struct session *session, uint32_t id, const struct channel_name *channel, Hansom__ChatItem *item)
+static void accept_item(struct session *session, uint32_t id, const struct channel_name *channel,
+                        Hansom__ChatItem *item)
 {
     char error[160];
     struct strbuf content;

@@ -59,16 +59,18 @@ static void check(rule *may, const struct row *rows, size_t count)
 Test(acl, subscribe)
 {
     static const struct row rows[] = {
-        {"booking.b1.tracking", NONE, {NF, NF, NF, NF, OK, OK}},
+        {"booking.b1.tracking", NONE, {NF, NF, NF, NF, NF, NF}},
         {"booking.b1.tracking", REQUESTED, {OK, NO, OK, NO, OK, OK}},
         {"booking.b1.tracking", ASSIGNED, {OK, NO, OK, NO, OK, OK}},
         {"booking.b1.tracking", IN_PROGRESS, {OK, NO, OK, NO, OK, OK}},
         {"booking.b1.tracking", COMPLETED, {END, NO, END, NO, OK, OK}},
         {"booking.b1.tracking", CANCELLED, {END, NO, END, NO, OK, OK}},
-        {"booking.b1.presence", NONE, {NF, NF, NF, NF, OK, OK}},
+        {"booking.b1.presence", NONE, {NF, NF, NF, NF, NF, NF}},
         {"booking.b1.presence", ARRIVED, {OK, NO, OK, NO, OK, OK}},
         {"booking.b1.presence", COMPLETED, {END, NO, END, NO, OK, OK}},
+        {"booking.b1.chat", NONE, {NF, NF, NF, NF, NF, NF}},
         {"booking.b1.chat", EN_ROUTE, {OK, NO, OK, NO, OK, OK}},
+        {"booking.b1.chat", COMPLETED, {OK, NO, OK, NO, OK, OK}},
         {"user.c1.events", NONE, {OK, NO, NO, NO, OK, OK}},
         {"user.d1.events", NONE, {NO, NO, OK, NO, OK, OK}},
         {"driver.d1.heartbeat", NONE, {NO, NO, NO, NO, NO, NO}},
@@ -101,6 +103,17 @@ Test(acl, publish)
         {"user.c1.events", NONE, {NO, NO, NO, NO, NO, NO}},
     };
     check(acl_may_publish, rows, ARRAY_LEN(rows));
+}
+
+Test(acl, a_chat_is_open_until_the_grace_time_is_over)
+{
+    Hansom__Booking booking = HANSOM__BOOKING__INIT;
+    booking.status = IN_PROGRESS;
+    cr_assert(acl_chat_is_open(&booking, 5000, 0));
+    booking.status = CANCELLED;
+    booking.ended_at_ms = 1000;
+    cr_assert(acl_chat_is_open(&booking, 1999, 1000));
+    cr_assert_not(acl_chat_is_open(&booking, 2000, 1000));
 }
 
 Test(acl, nobody_is_the_driver_of_a_booking_without_one)

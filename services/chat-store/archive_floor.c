@@ -1,0 +1,67 @@
+#include "archive_floor.h"
+
+#define INTERVAL_MS 200
+#define TIMEOUT_MS 1000
+
+struct archive_floor {
+    struct chat_store *store;
+    struct bus_request *request;
+    uv_timer_t timer;
+    uint64_t epoch, asked_epoch, sequence;
+};
+
+static void on_info(void *context, enum bus_status status, const struct bus_consumer_info *info)
+{
+    struct archive_floor *floor = context;
+    floor->request = NULL;
+    if (status != BUS_OK)
+        return;
+    floor->epoch = floor->asked_epoch;
+    floor->sequence = info->ack_floor;
+    service_set_condition(floor->store->service, "archive_position", true);
+    metrics_gauge_set(floor->store->metrics, METRIC_CHAT_PENDING, 0, 0, (int64_t)(info->pending + info->outstanding));
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct archive_floor *floor = timer->data;
+    if (floor->request != NULL || !bus_is_connected(floor->store->bus))
+        return;
+    floor->asked_epoch = bus_stream_epoch(floor->store->bus, STREAM_CHAT);
+    floor->request =
+        bus_consumer_info(floor->store->bus, STREAM_CHAT, CONSUMER_ARCHIVE, TIMEOUT_MS, on_info, floor);
+}
+
+struct archive_floor *archive_floor_create(struct chat_store *store)
+{
+    struct archive_floor *floor = mem_alloc(sizeof(*floor));
+    floor->store = store;
+    uv_timer_init(service_loop(store->service), &floor->timer);
+    floor->timer.data = floor;
+    service_set_condition(store->service, "archive_position", false);
+    uv_timer_start(&floor->timer, on_timer, 0, INTERVAL_MS);
+    return floor;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+void archive_floor_destroy(struct archive_floor **floor_pointer)
+{
+    struct archive_floor *floor = *floor_pointer;
+    *floor_pointer = NULL;
+    if (floor == NULL)
+        return;
+    bus_request_cancel(&floor->request);
+    uv_close((uv_handle_t *)&floor->timer, on_closed);
+}
+
+Hansom__ArchivedUpTo archive_floor_get(const struct archive_floor *floor)
+{
+    Hansom__ArchivedUpTo up_to = HANSOM__ARCHIVED_UP_TO__INIT;
+    up_to.epoch = floor->epoch;
+    up_to.seq = floor->sequence;
+    return up_to;
+}

@@ -1,0 +1,66 @@
+#ifndef HANSOM_ARCHIVE_ROWS_H
+#define HANSOM_ARCHIVE_ROWS_H
+/*
+ * Chat items as rows of chat.items, both ways. Pure.
+ *
+ * One statement archives a batch: it inserts what is new, counts it into chat.chats and answers with what was there
+ * already. What was there already is either the same item again (delivered twice) or another one with the same message
+ * id; a second statement tells them apart.
+ */
+#include "pg/pg.h"
+#include "pg/pg_array.h"
+#include "proto/bus.pb-c.h"
+
+enum archive_column {
+    ARCHIVE_BOOKING_ID,
+    ARCHIVE_BOOKING_CREATED,
+    ARCHIVE_SEQ,
+    ARCHIVE_KIND,
+    ARCHIVE_MESSAGE_ID,
+    ARCHIVE_FROM_ID,
+    ARCHIVE_FROM_ROLE,
+    ARCHIVE_SENT_AT,
+    ARCHIVE_CONTENT,
+    ARCHIVE_TARGET_ID,
+    ARCHIVE_BODY,
+    ARCHIVE_MASKED,
+    ARCHIVE_CLIENT_ID,
+    ARCHIVE_DRIVER_ID,
+    ARCHIVE_EPOCH,
+    ARCHIVE_COLUMN_COUNT,
+};
+/* Its parameters are the columns. Answers (booking_id, seq) of what was there already,
+ * and in a first row (NULL, chats that got their first message). */
+extern const char archive_insert_sql[];
+/* Parameters: booking_id[], booking_created[], seq[], epoch[]. Answers (seq, epoch) of those that are not in the
+ * archive: their message id belongs to another item. */
+extern const char archive_duplicates_sql[];
+/* Parameters: booking_id[], booking_created[], target_id[]. Empties those messages; answers how many exist. */
+extern const char archive_blank_sql[];
+
+struct archive_rows {
+    struct pg_array columns[ARCHIVE_COLUMN_COUNT];
+};
+void archive_rows_begin(struct archive_rows *rows);
+void archive_rows_add(struct archive_rows *rows, const Hansom__ChatItem *item, uint64_t epoch, uint64_t sequence);
+/* Fills ARCHIVE_COLUMN_COUNT parameters; they live as long as the rows. */
+void archive_rows_end(struct archive_rows *rows, const char **parameters);
+void archive_rows_finish(struct archive_rows *rows);
+
+/* What a question selects: chat.items as `i`, its newest edit as `e`, its deletion as `d`. */
+#define STORED_COLUMNS                                                                                                 \
+    "i.booking_id, i.booking_created_ms, i.epoch, i.seq, i.kind, i.message_id, i.from_id, i.from_role, i.sent_at_ms, " \
+    "CASE WHEN d.seq IS NOT NULL THEN '' ELSE coalesce(e.content, i.content) END, i.target_id, i.body, i.masked, "     \
+    "e.sent_at_ms, d.sent_at_ms, d.seq"
+#define STORED_COLUMN_COUNT 16
+#define STORED_JOINS                                                                                                   \
+    " LEFT JOIN LATERAL (SELECT c.content, c.sent_at_ms FROM chat.items c WHERE c.booking_id = i.booking_id "          \
+    "AND c.booking_created_ms = i.booking_created_ms AND c.target_id = i.message_id AND c.kind = 2 "                   \
+    "ORDER BY c.epoch DESC, c.seq DESC LIMIT 1) e ON i.kind = 1 "                                                      \
+    "LEFT JOIN LATERAL (SELECT c.seq, c.sent_at_ms FROM chat.items c WHERE c.booking_id = i.booking_id "               \
+    "AND c.booking_created_ms = i.booking_created_ms AND c.target_id = i.message_id AND c.kind = 3 "                   \
+    "ORDER BY c.epoch, c.seq LIMIT 1) d ON i.kind = 1 "
+/* Free with hansom__stored_chat_item__free_unpacked(item, NULL). */
+Hansom__StoredChatItem *stored_item_from_row(const struct pg_result *result, size_t row, size_t first_column);
+
+#endif

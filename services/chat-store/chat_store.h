@@ -1,0 +1,46 @@
+#ifndef HANSOM_CHAT_STORE_H
+#define HANSOM_CHAT_STORE_H
+/* What the parts of the service share. One loop, one thread owns all of it. */
+#include "bus/bus.h"
+#include "chat_store_metrics.h"
+#include "chat_store_settings.h"
+#include "pg/pg.h"
+#include "proto/bus.pb-c.h"
+#include "service/service.h"
+
+struct archiver;
+struct marks_archiver;
+struct archive_floor;
+struct questions;
+struct eraser;
+struct housekeeping;
+
+struct chat_store {
+    struct service *service;
+    const struct chat_store_settings *settings;
+    struct metrics *metrics;
+    struct bus *bus;
+    struct pg *archive_pg; /* one connection, so that questions never wait behind a batch */
+    struct pg *query_pg;
+    struct archive_floor *floor;
+    struct archiver *archiver;
+    struct marks_archiver *marks;
+    struct questions *questions;
+    struct eraser *eraser;
+    struct housekeeping *housekeeping;
+    uv_timer_t drain_timer;
+};
+
+#define STREAM_CHAT "CHAT"
+#define STREAM_MARKS "CHAT_MARKS"
+#define CONSUMER_ARCHIVE "archive"
+
+static inline uint32_t query_timeout_ms(const struct chat_store *store)
+{
+    return (uint32_t)store->settings->query_timeout_ms;
+}
+#define NUMBER_SIZE 24
+/* Decimal text, for a query's parameter. */
+const char *number_text(char text[NUMBER_SIZE], int64_t value);
+
+#endif

@@ -1,0 +1,111 @@
+#include "housekeeping.h"
+
+#include "base/clock.h"
+#include "log/log.h"
+
+#define INTERVAL_MS 30000
+#define EXPIRE_TIMEOUT_MS 60000
+#define EXPIRE_CHATS_MAX "1000"
+#define WEEKS_AHEAD 2
+#define WEEK_MS 604800000ll
+#define DAY_MS 86400000ll
+
+struct housekeeping {
+    struct chat_store *store;
+    uv_timer_t timer;
+};
+
+static void on_done(void *context, enum pg_status status, const struct pg_result *result)
+{
+    (void)context;
+    if (status == PG_FAILED)
+        LOG_ERROR("housekeeping_failed", LOG_STR("sqlstate", pg_sqlstate(result)));
+}
+
+/* So that the first message of a week does not have to wait for its table. */
+static void make_partitions(struct chat_store *store)
+{
+    for (int64_t week = 0; week <= WEEKS_AHEAD; week++) {
+        char at[NUMBER_SIZE];
+        const char *const parameters[] = {number_text(at, clock_wall_ms() + week * WEEK_MS)};
+        pg_query(store->query_pg, "SELECT chat.ensure_partition($1::bigint)", 1, parameters, query_timeout_ms(store),
+                 on_done, NULL);
+    }
+}
+
+static void on_expired(void *context, enum pg_status status, const struct pg_result *result)
+{
+    struct chat_store *store = context;
+    int64_t chats = status == PG_OK && pg_row_count(result) > 0 ? pg_value_int(result, 0, 0) : 0;
+    on_done(NULL, status, result);
+    if (chats == 0)
+        return;
+    metrics_add(store->metrics, METRIC_CHAT_EXPIRED, 0, 0, (uint64_t)chats);
+    LOG_INFO("chats_expired", LOG_INT("chats", chats));
+}
+
+static void expire(struct chat_store *store)
+{
+    char before[NUMBER_SIZE];
+    const char *const parameters[] = {
+        number_text(before, clock_wall_ms() - store->settings->retention_days * DAY_MS)};
+    pg_query(store->query_pg, "SELECT chat.expire($1::bigint, " EXPIRE_CHATS_MAX ")", 1, parameters, EXPIRE_TIMEOUT_MS,
+             on_expired, store);
+}
+
+static void on_unanswered(void *context, enum pg_status status, const struct pg_result *result)
+{
+    struct chat_store *store = context;
+    if (status == PG_OK && pg_row_count(result) > 0)
+        metrics_gauge_set(store->metrics, METRIC_CHAT_UNANSWERED, 0, 0, pg_value_int(result, 0, 0));
+}
+
+static void count_unanswered(struct chat_store *store)
+{
+    char from[NUMBER_SIZE], to[NUMBER_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    const char *const parameters[] = {number_text(from, now_ms - DAY_MS),
+                                      number_text(to, now_ms - store->settings->unanswered_after_s * 1000)};
+    pg_query(store->query_pg,
+             "SELECT count(*) FROM chat.chats WHERE has_client::int + has_driver::int + has_support::int = 1 "
+             "AND last_message_ms > $1::bigint AND last_message_ms < $2::bigint",
+             ARRAY_LEN(parameters), parameters, query_timeout_ms(store), on_unanswered, store);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct chat_store *store = ((struct housekeeping *)timer->data)->store;
+    if (!pg_is_connected(store->query_pg))
+        return;
+    make_partitions(store);
+    expire(store);
+    count_unanswered(store);
+}
+
+void housekeeping_wake(struct housekeeping *housekeeping)
+{
+    uv_timer_start(&housekeeping->timer, on_timer, 0, INTERVAL_MS);
+}
+
+struct housekeeping *housekeeping_create(struct chat_store *store)
+{
+    struct housekeeping *housekeeping = mem_alloc(sizeof(*housekeeping));
+    housekeeping->store = store;
+    uv_timer_init(service_loop(store->service), &housekeeping->timer);
+    housekeeping->timer.data = housekeeping;
+    uv_timer_start(&housekeeping->timer, on_timer, INTERVAL_MS, INTERVAL_MS);
+    return housekeeping;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+void housekeeping_destroy(struct housekeeping **housekeeping_pointer)
+{
+    struct housekeeping *housekeeping = *housekeeping_pointer;
+    *housekeeping_pointer = NULL;
+    if (housekeeping != NULL)
+        uv_close((uv_handle_t *)&housekeeping->timer, on_closed);
+}

@@ -1,0 +1,290 @@
+/* GET /v1/bookings/{id}/chat and GET /v1/me/chats: the archive's pages. */
+#include <stdio.h>
+
+#include "acl.h"
+#include "base/clock.h"
+#include "channel_items.h"
+#include "http_api_priv.h"
+#include "proto/subjects.h"
+
+#define PAGE_DEFAULT 50
+#define PAGE_MAX 200
+#define CHATS_DEFAULT 20
+#define CHATS_MAX 100
+#define REASON_MAX 200
+#define CURSOR_SIZE 48
+
+/* --- queries ------------------------------------------------------------------------------------------------------ */
+
+/* "<epoch>.<sequence>"; opaque to clients. */
+static bool parse_cursor(const char *text, uint64_t *epoch_r, uint64_t *sequence_r)
+{
+    char epoch[EPOCH_TEXT_SIZE];
+    size_t length = strcspn(text, ".");
+    if (length == 0 || length >= sizeof(epoch) || text[length] != '.')
+        return false;
+    memcpy(epoch, text, length);
+    epoch[length] = '\0';
+    const char *number = text + length + 1;
+    size_t digits = strspn(number, "0123456789");
+    *epoch_r = epoch_parse(epoch);
+    *sequence_r = strtoull(number, NULL, 10);
+    return *epoch_r > 0 && digits > 0 && digits < 19 && number[digits] == '\0';
+}
+
+static void format_cursor(char text[CURSOR_SIZE], uint64_t epoch, uint64_t sequence)
+{
+    char epoch_text[EPOCH_TEXT_SIZE];
+    epoch_format(epoch, epoch_text);
+    snprintf(text, CURSOR_SIZE, "%s.%llu", epoch_text, (unsigned long long)sequence);
+}
+
+static bool parse_limit(const struct http_request *request, uint32_t fallback, uint32_t max, uint32_t *limit_r)
+{
+    const char *text = http_query(request, "limit");
+    *limit_r = fallback;
+    if (text == NULL)
+        return true;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 4 || text[digits] != '\0')
+        return false;
+    *limit_r = (uint32_t)strtoul(text, NULL, 10);
+    return *limit_r >= 1 && *limit_r <= max;
+}
+
+/* NULL: all is well. */
+static const char *parse_page(struct http_exchange *exchange, const struct http_request *request)
+{
+    const char *before = http_query(request, "before"), *after = http_query(request, "after");
+    exchange->page.has_before = before != NULL;
+    exchange->page.has_after = after != NULL;
+    if (before != NULL && after != NULL)
+        return "before: cannot be given together with after";
+    if (before != NULL && !parse_cursor(before, &exchange->page.epoch, &exchange->page.sequence))
+        return "before: not a cursor of this server";
+    if (after != NULL && !parse_cursor(after, &exchange->page.epoch, &exchange->page.sequence))
+        return "after: not a cursor of this server";
+    if (!parse_limit(request, PAGE_DEFAULT, PAGE_MAX, &exchange->page.limit))
+        return "limit: must be a number from 1 to 200";
+    const char *reason = http_query(request, "reason");
+    if (reason != NULL && (*reason == '\0' || strlen(reason) > REASON_MAX))
+        return "reason: must be 1 to 200 bytes";
+    exchange->reason = reason == NULL ? NULL : mem_strdup(reason);
+    return NULL;
+}
+
+/* --- the archive's answers ---------------------------------------------------------------------------------------- */
+
+static void fail_archive(struct http_exchange *exchange)
+{
+    http_fail(exchange, ERROR_unavailable, "the archive of chats does not answer");
+}
+
+static void ask(struct http_exchange *exchange, const char *subject, const ProtobufCMessage *message,
+                bus_reply_cb *callback)
+{
+    struct strbuf bytes;
+    strbuf_init(&bytes, 192);
+    message_pack(&bytes, message);
+    exchange->request = bus_request(exchange->gateway->bus, subject, bytes.data, bytes.length,
+                                    GATEWAY_REQUEST_TIMEOUT_MS, callback, exchange);
+    strbuf_finish(&bytes);
+}
+
+static void write_item(struct json_writer *json, const char *booking_id, const Hansom__StoredChatItem *stored)
+{
+    char text[CHANNEL_NAME_SIZE];
+    snprintf(text, sizeof(text), SUBJECT_CHAT, booking_id);
+    json_begin_object(json);
+    json_kv_string(json, "channel", text);
+    channel_write_place(json, stored->epoch, stored->seq, UNKNOWN_SEQUENCE);
+    json_key(json, "data");
+    stored_chat_item_write(json, stored);
+    json_end_object(json);
+}
+
+static void write_cursor(struct json_writer *json, const char *key, const Hansom__StoredChatItem *stored)
+{
+    char cursor[CURSOR_SIZE];
+    if (stored != NULL)
+        format_cursor(cursor, stored->epoch, stored->seq);
+    json_kv_string(json, key, stored == NULL ? NULL : cursor);
+}
+
+/* `before` leads to older pages, `after` to newer ones; null where there is nothing more that way. The newest page has
+ * an `after` too, for asking again later. */
+static void write_page(struct http_exchange *exchange, const Hansom__ChatHistoryReply *page)
+{
+    struct json_writer json;
+    json_writer_init(&json, &exchange->ready.body);
+    bool is_forward = exchange->page.has_after;
+    bool has_older = page->n_items > 0 && (page->has_more || is_forward);
+    json_begin_object(&json);
+    json_kv_string(&json, "booking_id", exchange->id);
+    json_key(&json, "messages");
+    json_begin_array(&json);
+    for (size_t i = 0; i < page->n_items; i++)
+        write_item(&json, exchange->id, page->items[i]);
+    json_end_array(&json);
+    write_cursor(&json, "before", has_older ? page->items[0] : NULL);
+    write_cursor(&json, "after", page->n_items > 0 ? page->items[page->n_items - 1] : NULL);
+    json_kv_bool(&json, "has_more", page->has_more);
+    json_end_object(&json);
+}
+
+static void on_page(void *context, enum bus_status status, const struct bus_message *reply)
+{
+    struct http_exchange *exchange = context;
+    exchange->request = NULL;
+    Hansom__ChatHistoryReply *page =
+        status == BUS_OK ? hansom__chat_history_reply__unpack(NULL, reply->length, reply->data) : NULL;
+    if (page == NULL || *page->error_code != '\0') {
+        fail_archive(exchange);
+    } else {
+        write_page(exchange, page);
+        http_answer_soon(exchange, 200, JSON_TYPE);
+    }
+    hansom__chat_history_reply__free_unpacked(page, NULL);
+}
+
+static void ask_page(struct http_exchange *exchange)
+{
+    Hansom__ChatHistoryRequest request = HANSOM__CHAT_HISTORY_REQUEST__INIT;
+    Hansom__ChatCursor cursor = HANSOM__CHAT_CURSOR__INIT;
+    cursor.epoch = exchange->page.epoch;
+    cursor.seq = exchange->page.sequence;
+    request.booking_id = exchange->id;
+    request.booking_created_at_ms = exchange->entry->booking->created_at_ms;
+    request.before = exchange->page.has_before ? &cursor : NULL;
+    request.after = exchange->page.has_after ? &cursor : NULL;
+    request.limit = exchange->page.limit;
+    ask(exchange, SUBJECT_RPC_CHAT_HISTORY, &request.base, on_page);
+}
+
+/* --- rights ------------------------------------------------------------------------------------------------------- */
+
+static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+{
+    struct http_exchange *exchange = context;
+    (void)ack;
+    exchange->request = NULL;
+    if (status == BUS_OK)
+        ask_page(exchange);
+    else
+        http_fail_bus(exchange);
+}
+
+static void audit(struct http_exchange *exchange, const struct channel_name *channel)
+{
+    Hansom__AuditRecord record = HANSOM__AUDIT_RECORD__INIT;
+    record.actor_id = exchange->principal->user_id;
+    record.actor_role = (Hansom__Role)exchange->principal->role;
+    record.action = "read_chat";
+    record.channel = (char *)channel->text;
+    record.reason = exchange->reason;
+    record.at_ms = clock_wall_ms();
+    struct strbuf bytes;
+    strbuf_init(&bytes, 512);
+    MESSAGE_PACK(&bytes, &record);
+    exchange->request = bus_store(exchange->gateway->bus, SUBJECT_AUDIT_ACCESS, NULL, BUS_ANY_REVISION, bytes.data,
+                                  bytes.length, GATEWAY_REQUEST_TIMEOUT_MS, on_audited, exchange);
+    strbuf_finish(&bytes);
+}
+
+static void on_booking(void *context, enum bus_status status, const Hansom__Booking *booking)
+{
+    struct http_exchange *exchange = context;
+    struct channel_name channel;
+    char text[CHANNEL_NAME_SIZE];
+    int length = snprintf(text, sizeof(text), SUBJECT_CHAT, exchange->id);
+    ASSERT(channel_parse(text, (size_t)length, &channel));
+    bool is_staff = acl_is_staff(exchange->principal);
+    if (status != BUS_OK && status != BUS_NOT_FOUND)
+        http_fail_bus(exchange);
+    else if (booking == NULL)
+        http_fail(exchange, ERROR_not_found, "there is no such booking");
+    else if (!principal_may(exchange->principal, "subscribe", channel.text) ||
+             acl_may_subscribe(exchange->principal, &channel, booking) != ACL_ALLOWED)
+        http_fail(exchange, ERROR_forbidden, "not allowed");
+    else if (is_staff && exchange->reason == NULL)
+        http_fail(exchange, ERROR_bad_request, "reason: support and admin must say why");
+    else if (is_staff)
+        audit(exchange, &channel);
+    else
+        ask_page(exchange);
+}
+
+void http_get_chat(struct http_exchange *exchange, const struct http_request *request)
+{
+    const char *problem = parse_page(exchange, request);
+    if (problem != NULL) {
+        http_fail(exchange, ERROR_bad_request, problem);
+        return;
+    }
+    exchange->entry = booking_acquire(exchange->gateway->bookings, exchange->id);
+    booking_when_known(exchange->entry, &exchange->waiter, on_booking, exchange);
+}
+
+/* --- GET /v1/me/chats --------------------------------------------------------------------------------------------- */
+
+static void write_chats(struct http_exchange *exchange, const Hansom__ChatListReply *list)
+{
+    struct json_writer json;
+    char before[24];
+    json_writer_init(&json, &exchange->ready.body);
+    json_begin_object(&json);
+    json_key(&json, "chats");
+    json_begin_array(&json);
+    for (size_t i = 0; i < list->n_chats; i++) {
+        const Hansom__ChatSummary *chat = list->chats[i];
+        json_begin_object(&json);
+        json_kv_string(&json, "booking_id", chat->booking_id);
+        json_kv_time(&json, "last_at", chat->last_at_ms);
+        json_kv_uint(&json, "unread", chat->unread);
+        json_key(&json, "last_message");
+        if (chat->last == NULL)
+            json_null(&json);
+        else
+            write_item(&json, chat->booking_id, chat->last);
+        json_end_object(&json);
+    }
+    json_end_array(&json);
+    if (list->has_more)
+        snprintf(before, sizeof(before), "%lld", (long long)list->chats[list->n_chats - 1]->last_at_ms);
+    json_kv_string(&json, "before", list->has_more ? before : NULL);
+    json_end_object(&json);
+}
+
+static void on_chats(void *context, enum bus_status status, const struct bus_message *reply)
+{
+    struct http_exchange *exchange = context;
+    exchange->request = NULL;
+    Hansom__ChatListReply *list =
+        status == BUS_OK ? hansom__chat_list_reply__unpack(NULL, reply->length, reply->data) : NULL;
+    if (list == NULL || *list->error_code != '\0') {
+        fail_archive(exchange);
+    } else {
+        write_chats(exchange, list);
+        http_answer_soon(exchange, 200, JSON_TYPE);
+    }
+    hansom__chat_list_reply__free_unpacked(list, NULL);
+}
+
+void http_get_my_chats(struct http_exchange *exchange, const struct http_request *request)
+{
+    Hansom__ChatListRequest message = HANSOM__CHAT_LIST_REQUEST__INIT;
+    const char *before = http_query(request, "before");
+    size_t digits = before == NULL ? 1 : strspn(before, "0123456789");
+    if (!parse_limit(request, CHATS_DEFAULT, CHATS_MAX, &message.limit)) {
+        http_fail(exchange, ERROR_bad_request, "limit: must be a number from 1 to 100");
+    } else if (digits == 0 || digits > 15 || (before != NULL && before[digits] != '\0')) {
+        http_fail(exchange, ERROR_bad_request, "before: not a cursor of this server");
+    } else if (acl_is_staff(exchange->principal)) {
+        http_fail(exchange, ERROR_forbidden, "only clients and drivers have chats of their own");
+    } else {
+        message.user_id = exchange->principal->user_id;
+        message.role = (Hansom__Role)exchange->principal->role;
+        message.before_ms = before == NULL ? 0 : strtoll(before, NULL, 10);
+        ask(exchange, SUBJECT_RPC_CHAT_LIST, &message.base, on_chats);
+    }
+}

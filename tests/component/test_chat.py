@@ -1,0 +1,296 @@
+"""Chat as two people and support see it: PROTOCOL sections 3 and 4 through a client that is not ours."""
+import asyncio
+import json
+import time
+import urllib.parse
+import uuid
+
+import pytest
+
+from conftest import fresh, run, stamp
+
+
+async def say(client, ride, content, **more):
+    return await client.ask("publish", channel=ride.channel("chat"), data={"type": "chat_message", "content": content, **more})
+
+
+async def change(client, ride, kind, message_id, **more):
+    return await client.ask("publish", channel=ride.channel("chat"), data={"type": kind, "message_id": message_id, **more})
+
+
+async def join(suite, ride, role="client", user=None, since=None, **more):
+    client = await suite.connect(user or getattr(ride, role), role)
+    fields = {"since": since} if since else {}
+    client.joined = await client.ask("subscribe", channel=ride.channel("chat"), **fields, **more)
+    assert client.joined["op"] == "reply", client.joined
+    return client
+
+
+def contents(messages):
+    return [message["data"]["content"] for message in messages if message["data"]["type"] == "chat_message"]
+
+
+def history(suite, ride, token, **query):
+    path = f"/v1/bookings/{ride.id}/chat?" + urllib.parse.urlencode(query)
+    return suite.rest("GET", path, key=token, base=suite.stack.public)
+
+
+def wait_archived(suite, ride, token, count):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        status, page = history(suite, ride, token, limit=200)
+        if status == 200 and len(contents(page["messages"])) >= count:
+            return page
+        time.sleep(0.05)
+    raise AssertionError(page)
+
+
+def test_a_message_reaches_everybody_once_in_one_order(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, phone, driver = await join(suite, ride), await join(suite, ride), await join(suite, ride, "driver")
+        assert rider.joined["seq"] == 0 and rider.joined["recovered"] is False and rider.joined["unread"] == 0
+        reply = await say(rider, ride, "I am at the door", message_id=str(uuid.uuid4()))
+        assert reply["op"] == "reply" and reply["seq"] > 0 and reply["epoch"] == rider.joined["epoch"]
+        other = await say(driver, ride, "Two minutes", reply_to=reply["message_id"])
+        for client in (rider, phone, driver):
+            first, second = await client.message("chat_message"), await client.message("chat_message")
+            assert first["seq"] == reply["seq"] and second["seq"] == other["seq"]
+            assert first["prev"] == 0 and second["prev"] == first["seq"]
+            assert first["data"] == {"type": "chat_message", "booking_id": ride.id, "from_role": "client", "from_id": ride.client,
+                                     "message_id": reply["message_id"], "content": "I am at the door", "sent_at": reply["sent_at"]}
+            assert second["data"]["from_role"] == "driver" and second["data"]["reply_to"] == reply["message_id"]
+            await client.ask("ping", t=1)
+            assert not [frame for frame in client.frames if frame["op"] == "message"], "nothing twice"
+    run(scenario())
+
+
+@pytest.mark.parametrize("make_id", [lambda: str(uuid.uuid4()), lambda: "order_17-a"])
+def test_the_same_id_is_stored_and_delivered_once(suite, make_id):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        message_id = make_id()
+        first = await say(rider, ride, "once", message_id=message_id)
+        again = await say(rider, ride, "something else", message_id=message_id)
+        assert {**again, "id": 0} == {**first, "id": 0}
+        wait_archived(suite, ride, suite.token(ride.client, "client"), 1)
+        archived = await say(rider, ride, "once", message_id=message_id)
+        assert {**archived, "id": 0} == {**first, "id": 0}
+        stolen = await say(driver, ride, "mine", message_id=message_id)
+        assert stolen["code"] == "conflict" and stolen["message"].startswith("data.message_id")
+        await say(rider, ride, "end")
+        seen = [await driver.message("chat_message") for _ in range(2)]
+        assert contents(seen) == ["once", "end"]
+    run(scenario())
+
+
+def test_what_was_missed_comes_and_nothing_else(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        empty = rider.joined
+        replies = [await say(driver, ride, f"m{number}") for number in range(10)]
+        epoch = replies[0]["epoch"]
+        for since, expected in [({"epoch": epoch, "seq": replies[3]["seq"]}, [f"m{n}" for n in range(4, 10)]),
+                                ({"epoch": epoch, "seq": replies[9]["seq"]}, []),
+                                ({"epoch": epoch, "seq": empty["seq"]}, [f"m{n}" for n in range(10)])]:
+            back = await join(suite, ride, since=since)
+            assert back.joined["recovered"] is True, back.joined
+            assert contents(back.joined["messages"]) == expected
+            sequences = [since["seq"]] + [message["seq"] for message in back.joined["messages"]]
+            assert [message["prev"] for message in back.joined["messages"]] == sequences[:-1]
+            assert back.joined["seq"] == sequences[-1]
+        for since in [{"epoch": "abc", "seq": 1}, {"epoch": epoch, "seq": replies[9]["seq"] + 1000},
+                      {"epoch": epoch, "seq": replies[3]["seq"] - 1 if replies[3]["seq"] - 1 != replies[2]["seq"] else 1}]:
+            lost = await join(suite, ride, since=since)
+            assert lost.joined["recovered"] is False, (since, lost.joined)
+            assert contents(lost.joined["messages"]) == [f"m{n}" for n in range(10)]
+            assert lost.joined["seq"] == replies[9]["seq"]
+    run(scenario())
+
+
+def test_more_than_300_missed_is_not_called_complete(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        first = await say(rider, ride, "start")
+        for start in range(0, 310, 40):
+            for number in range(start, min(start + 40, 310)):
+                await driver.send(op="publish", channel=ride.channel("chat"), data={"type": "chat_message", "content": f"n{number}"})
+            await asyncio.sleep(1)
+        await rider.wait(lambda frame: frame.get("data", {}).get("content") == "n309", timeout=20)
+        back = await join(suite, ride, since={"epoch": first["epoch"], "seq": first["seq"]})
+        assert back.joined["recovered"] is False
+        assert contents(back.joined["messages"]) == [f"n{number}" for number in range(260, 310)]
+        token = suite.token(ride.client, "client")
+        wait_archived(suite, ride, token, 200)
+        seen, cursor = [], None
+        while True:
+            status, page = history(suite, ride, token, limit=100, **({"before": cursor} if cursor else {}))
+            assert status == 200, page
+            seen = contents(page["messages"]) + seen
+            cursor = page["before"]
+            if cursor is None:
+                break
+        assert seen == ["start"] + [f"n{number}" for number in range(310)]
+        status, page = history(suite, ride, token, limit=5, after=f"{first['epoch']}.{first['seq']}")
+        assert contents(page["messages"]) == [f"n{number}" for number in range(5)] and page["has_more"] is True
+    run(scenario())
+
+
+def test_edits_and_deletions(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        first, second = await say(rider, ride, "Gate A"), await say(rider, ride, "secret")
+        edit = await change(rider, ride, "chat_edit", first["message_id"], content="Gate B, call 5551234567")
+        assert edit["op"] == "reply" and edit["seq"] > second["seq"] and edit["masked"] == ["phone"]
+        gone = await change(rider, ride, "chat_delete", second["message_id"])
+        assert gone["seq"] > edit["seq"]
+        assert (await change(rider, ride, "chat_delete", second["message_id"]))["seq"] == gone["seq"], "the same again"
+        seen = await driver.message("chat_edit")
+        assert seen["data"]["message_id"] == first["message_id"] and seen["data"]["content"] == "Gate B, call ***"
+        assert (await driver.message("chat_delete"))["data"]["message_id"] == second["message_id"]
+        for who, kind, target, code in [(driver, "chat_edit", first, "forbidden"), (driver, "chat_delete", first, "forbidden"),
+                                        (rider, "chat_edit", second, "conflict"), (rider, "chat_edit", {"message_id": "none"}, "not_found")]:
+            error = await change(who, ride, kind, target["message_id"], **({"content": "x"} if kind == "chat_edit" else {}))
+            assert error["op"] == "error" and error["code"] == code and error["message"].startswith("data.message_id"), error
+        token = suite.token(ride.driver, "driver")
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            data = [message["data"] for message in history(suite, ride, token)[1]["messages"] if message["data"]["type"] == "chat_message"]
+            if len(data) == 2 and "edited_at" in data[0] and "deleted_at" in data[1]:
+                break
+            await asyncio.sleep(0.05)
+        assert data[0]["content"] == "Gate B, call ***" and data[1]["content"] == ""
+        # A newcomer sees the same, and one who comes back sees no word of what was deleted meanwhile.
+        newcomer = await join(suite, ride, "driver")
+        assert "secret" not in json.dumps(newcomer.joined)
+        back = await join(suite, ride, "driver", since={"epoch": first["epoch"], "seq": first["seq"]})
+        assert back.joined["recovered"] is True and "secret" not in json.dumps(back.joined)
+        assert [message["data"]["type"] for message in back.joined["messages"]] == ["chat_message", "chat_edit", "chat_delete"]
+    run(scenario())
+
+
+def test_receipts_and_unread(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        replies = [await say(driver, ride, f"m{number}") for number in range(3)]
+        await say(rider, ride, "mine does not count")
+        assert (await join(suite, ride)).joined["unread"] == 3
+        receipt = {"type": "chat_receipt", "kind": "read", "up_to_seq": replies[1]["seq"]}
+        assert (await rider.ask("publish", channel=ride.channel("chat"), data=receipt))["op"] == "reply"
+        for client in (driver, rider):
+            seen = await client.message("chat_receipt")
+            assert seen["data"] == {**receipt, "from_id": ride.client} and "seq" not in seen
+        # An older mark, perhaps of another device, changes nothing.
+        await rider.ask("publish", channel=ride.channel("chat"), data={**receipt, "up_to_seq": replies[0]["seq"]})
+        deadline = time.monotonic() + 10
+        while (joined := (await join(suite, ride, "driver")).joined)["marks"] == [] and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        assert joined["marks"] == [{"user_id": ride.client, "delivered": replies[1]["seq"], "read": replies[1]["seq"]}]
+        assert (await join(suite, ride)).joined["unread"] == 1
+        status, mine = suite.rest("GET", "/v1/me/chats", key=suite.token(ride.client, "client"), base=suite.stack.public)
+        assert status == 200 and mine["before"] is None
+        assert [(chat["booking_id"], chat["unread"]) for chat in mine["chats"]] == [(ride.id, 1)]
+        assert mine["chats"][0]["last_message"]["data"]["content"] == "mine does not count"
+        beyond = await rider.ask("publish", channel=ride.channel("chat"), data={**receipt, "up_to_seq": 10**15})
+        assert beyond["code"] == "bad_request" and beyond["message"].startswith("data.up_to_seq")
+    run(scenario())
+
+
+def test_typing_is_passed_on_and_ends_by_itself(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        for _ in range(5):
+            assert (await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_typing", "typing": True}))["op"] == "reply"
+        seen = await driver.message("chat_typing")
+        assert seen["data"] == {"type": "chat_typing", "from_id": ride.client, "typing": True} and "seq" not in seen
+        assert (await driver.message("chat_typing"))["data"]["typing"] is False, "once, although it was said five times"
+        await rider.ask("ping", t=1)
+        assert not [frame for frame in rider.frames if frame["op"] == "message"], "nobody is told of their own typing"
+        assert (await join(suite, ride, "driver")).joined["messages"] == []
+    run(scenario())
+
+
+def test_content_rules(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        reply = await say(rider, ride, "call five five five 123 4567 or mail me@example.com")
+        assert reply["masked"] == ["phone", "email"]
+        assert (await driver.message("chat_message"))["data"]["content"] == "call *** or mail ***"
+        for data, field in [({"content": ""}, "data.content"), ({"content": "  \n "}, "data.content"), ({"content": "a\x07"}, "data.content"),
+                            ({"content": "x" * 2001}, "data.content"), ({"content": 5}, "data.content"), ({}, "data.content"),
+                            ({"content": "x", "message_id": "a b"}, "data.message_id"), ({"content": "x", "reply_to": ""}, "data.reply_to"),
+                            ({"content": "x", "booking_id": "other"}, "data.booking_id"),
+                            ({"content": "x", "attachments": [{"url": "https://files.example.com/1"}]}, "data.attachments[0].content_type"),
+                            ({"content": "x", "attachments": [{"url": "https://e.example/1", "content_type": "image/png", "size_bytes": 5}]},
+                             "data.attachments")]:
+            error = await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_message", **data})
+            assert error["code"] == "bad_request" and error["message"].startswith(field + ":"), error
+        error = await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_system", "event": "x"})
+        assert error["code"] == "bad_request" and error["message"].startswith("data.type"), error
+        ok = await say(rider, ride, "fine", from_id="somebody", from_role="support", sent_at="2001-01-01T00:00:00Z", phone="x")
+        seen = await driver.message("chat_message")
+        assert seen["data"]["from_id"] == ride.client and seen["data"]["sent_at"] == ok["sent_at"] and "phone" not in seen["data"]
+    run(scenario())
+
+
+def test_rights(suite):
+    async def scenario():
+        ride = suite.booking()
+        stranger = await suite.connect(fresh("c"), "client")
+        for op, fields in [("subscribe", {}), ("publish", {"data": {"type": "chat_message", "content": "x"}})]:
+            error = await stranger.ask(op, channel=ride.channel("chat"), **fields)
+            assert error["code"] == "forbidden", error
+            error = await stranger.ask(op, channel="booking.nothing.chat", **fields)
+            assert error["code"] == "not_found", error
+        assert history(suite, ride, suite.token(fresh("c"), "client"))[0] == 403
+        assert history(suite, ride, "nonsense")[0] == 401
+        driver = await join(suite, ride, "driver")
+        suite.set_booking(ride, "in_progress", driver_id=fresh("d"))
+        gone = await driver.op("unsubscribed")
+        assert gone["channel"] == ride.channel("chat") and gone["code"] == "revoked"
+        assert (await say(driver, ride, "still here"))["code"] == "forbidden"
+        assert history(suite, ride, suite.token(ride.driver, "driver"))[0] == 403
+    run(scenario())
+
+
+def test_support_joins_with_a_reason_and_is_seen(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider = await join(suite, ride)
+        message = await say(rider, ride, "help")
+        agent = await suite.connect(fresh("agent"), "support")
+        assert (await agent.ask("subscribe", channel=ride.channel("chat")))["message"].startswith("reason")
+        assert (await say(agent, ride, "hello"))["code"] == "forbidden"
+        joined = await agent.ask("subscribe", channel=ride.channel("chat"), reason="ticket 17")
+        assert contents(joined["messages"]) == ["help"]
+        seen = await rider.message("chat_system")
+        assert seen["data"]["event"] == "support_joined" and seen["data"]["from_role"] == "support" and seen["seq"] > message["seq"]
+        assert (await say(agent, ride, "I am looking into it"))["op"] == "reply"
+        assert (await rider.message("chat_message", from_role="support"))["data"]["content"] == "I am looking into it"
+        assert (await change(agent, ride, "chat_delete", message["message_id"]))["op"] == "reply", "support may delete any"
+        assert (await agent.ask("subscribe", channel="booking.nothing.chat", reason="x"))["code"] == "not_found"
+        token = suite.token(fresh("agent"), "support")
+        assert history(suite, ride, token)[0] == 400
+        assert history(suite, ride, token, reason="ticket 17")[0] == 200
+    run(scenario())
+
+
+def test_a_chat_is_read_only_after_the_grace_time(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider = await join(suite, ride)
+        await say(rider, ride, "thanks")
+        suite.set_booking(ride, "completed")
+        assert (await say(rider, ride, "I left my umbrella"))["op"] == "reply", "within the grace time"
+        await asyncio.sleep(suite.chat_grace_s + 0.5)
+        closed = await say(rider, ride, "too late")
+        assert closed["code"] == "forbidden" and "only be read" in closed["message"]
+        assert contents((await join(suite, ride)).joined["messages"]) == ["thanks", "I left my umbrella"]
+    run(scenario())
