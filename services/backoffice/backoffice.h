@@ -5,6 +5,7 @@
 #include "backoffice_settings.h"
 #include "bus/bus.h"
 #include "http/http_server.h"
+#include "message_outbox.h"
 #include "pg/pg.h"
 #include "secrets.h"
 #include "service/service.h"
@@ -18,6 +19,7 @@ struct backoffice {
     struct bus *bus;
     struct kv_writer *kv_writer;
     struct outbox *outbox;
+    struct message_outbox *message_outbox;
     struct token_refresher *refresher;
     struct housekeeping *housekeeping;
     struct http_server *http;

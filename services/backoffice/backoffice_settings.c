@@ -25,5 +25,8 @@ const struct setting backoffice_setting_rows[] = {
     SETTING_INT(B, outbox_interval_ms, 1000, 50, 60000, "ms", "Writes that NATS has not confirmed are repeated every",
                 0),
     SETTING_INT(B, idempotency_keep_s, 86400, 60, 2592000, "s", "An Idempotency-Key is remembered for", 0),
+    SETTING_INT(B, event_ids_keep_days, 30, 1, 3650, "days", "The event_id of a posted event is remembered for", 0),
+    SETTING_INT(B, assignment_offer_ttl_s, 300, 0, 86400, "s", "An assignment_offer of ours expires after; 0: never",
+                0),
 };
 const size_t backoffice_setting_count = ARRAY_LEN(backoffice_setting_rows);

@@ -12,7 +12,7 @@ struct backoffice_settings {
     int signing_alg; /* index into signing_algorithms */
     char *token_issuer, *token_audience;
     int64_t access_ttl_s, refresh_ttl_s;
-    int64_t outbox_interval_ms, idempotency_keep_s;
+    int64_t outbox_interval_ms, idempotency_keep_s, event_ids_keep_days, assignment_offer_ttl_s;
 };
 
 extern const char *const signing_algorithms[];

@@ -34,29 +34,37 @@ static const char *number(char text[NUMBER_SIZE], int64_t value)
     return text;
 }
 
+#define QUEUE ", " QUEUE_MESSAGES("EXISTS (SELECT FROM written)", "9", "10", "11", "6") " SELECT count(*) FROM written"
 static const char insert_sql[] =
-    "INSERT INTO bookings (" BOOKING_COLUMNS ") VALUES ($1, $2, $3, $4, $5::bigint, $6::bigint, $7::bigint, "
-    "$8::bigint) ON CONFLICT (booking_id) DO NOTHING";
+    "WITH written AS (INSERT INTO bookings (" BOOKING_COLUMNS ") VALUES ($1, $2, $3, $4, $5::bigint, $7::bigint, "
+    "$6::bigint, $8::bigint) ON CONFLICT (booking_id) DO NOTHING RETURNING booking_id)" QUEUE;
 static const char update_sql[] =
-    "UPDATE bookings SET client_id = $2, driver_id = $3, status = $4, version = $5::bigint, "
-    "created_at_ms = $6::bigint, updated_at_ms = $7::bigint, ended_at_ms = $8::bigint "
-    "WHERE booking_id = $1 AND version = $5::bigint - 1";
+    "WITH written AS (UPDATE bookings SET client_id = $2, driver_id = $3, status = $4, version = $5::bigint, "
+    "created_at_ms = $7::bigint, updated_at_ms = $6::bigint, ended_at_ms = $8::bigint "
+    "WHERE booking_id = $1 AND version = $5::bigint - 1 RETURNING booking_id)" QUEUE;
 
-void booking_db_write(struct backoffice *app, const struct booking *booking, pg_result_cb *callback, void *context)
+void booking_db_write(struct backoffice *app, const struct booking *booking, const struct announcements *announcements,
+                      pg_result_cb *callback, void *context)
 {
     char version[NUMBER_SIZE], created[NUMBER_SIZE], updated[NUMBER_SIZE], ended[NUMBER_SIZE];
-    const char *const parameters[BOOKING_COLUMN_COUNT] = {
+    struct message_rows rows;
+    message_rows_init(&rows, announcements);
+    const char *const parameters[] = {
         booking->booking_id,
         booking->client_id,
         *booking->driver_id == '\0' ? NULL : booking->driver_id,
         booking_status_text(booking->status),
         number(version, (int64_t)booking->version),
-        number(created, booking->created_at_ms),
         number(updated, booking->updated_at_ms),
+        number(created, booking->created_at_ms),
         booking->ended_at_ms == 0 ? NULL : number(ended, booking->ended_at_ms),
+        rows.subjects.text.data,
+        rows.ids.text.data,
+        rows.payloads.text.data,
     };
-    pg_query(app->pg, booking->version == 1 ? insert_sql : update_sql, BOOKING_COLUMN_COUNT, parameters,
+    pg_query(app->pg, booking->version == 1 ? insert_sql : update_sql, ARRAY_LEN(parameters), parameters,
              query_timeout_ms(app), callback, context);
+    message_rows_finish(&rows);
 }
 
 /* --- the copy ----------------------------------------------------------------------------------------------------- */

@@ -43,6 +43,10 @@ static void on_timer(uv_timer_t *timer)
                   "DELETE FROM refresh_families WHERE family_id = ANY (ARRAY(SELECT family_id FROM refresh_families "
                   "WHERE expires_at_ms < $1::bigint LIMIT 1000))",
                   now_ms - SESSION_KEEP_MS);
+    delete_before(app,
+                  "DELETE FROM user_events WHERE ctid = ANY (ARRAY(SELECT ctid FROM user_events "
+                  "WHERE created_at_ms < $1::bigint LIMIT 5000))",
+                  now_ms - app->settings->event_ids_keep_days * 86400000LL);
 }
 
 struct housekeeping *housekeeping_create(struct backoffice *app)

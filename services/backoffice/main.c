@@ -27,6 +27,7 @@ static void start_workers(struct backoffice *app)
 {
     app->kv_writer = kv_writer_create(app->bus, app->pg, bus_timeout_ms(app));
     app->outbox = outbox_create(app);
+    app->message_outbox = message_outbox_create(app);
     app->refresher = token_refresher_create(app);
     app->housekeeping = housekeeping_create(app);
     connections_watch(app);
@@ -55,6 +56,7 @@ static void stop(void *context)
 {
     struct backoffice *app = context;
     token_refresher_destroy(&app->refresher);
+    message_outbox_destroy(&app->message_outbox);
     outbox_destroy(&app->outbox);
     housekeeping_destroy(&app->housekeeping);
     kv_writer_destroy(&app->kv_writer);

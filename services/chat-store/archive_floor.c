@@ -28,8 +28,7 @@ static void on_timer(uv_timer_t *timer)
     if (floor->request != NULL || !bus_is_connected(floor->store->bus))
         return;
     floor->asked_epoch = bus_stream_epoch(floor->store->bus, STREAM_CHAT);
-    floor->request =
-        bus_consumer_info(floor->store->bus, STREAM_CHAT, CONSUMER_ARCHIVE, TIMEOUT_MS, on_info, floor);
+    floor->request = bus_consumer_info(floor->store->bus, STREAM_CHAT, CONSUMER_ARCHIVE, TIMEOUT_MS, on_info, floor);
 }
 
 struct archive_floor *archive_floor_create(struct chat_store *store)

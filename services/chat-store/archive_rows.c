@@ -7,7 +7,8 @@
     "$1::text[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::smallint[], $8::bigint[], "   \
     "$9::text[], $10::text[], $11::bytea[], $12::integer[], $13::text[], $14::text[], $15::bigint[]"
 #define COLUMN_NAMES                                                                                                   \
-    "booking_id, booking_created_ms, seq, kind, message_id, from_id, from_role, sent_at_ms, content, target_id, body, " \
+    "booking_id, booking_created_ms, seq, kind, message_id, from_id, from_role, sent_at_ms, content, target_id, "      \
+    "body, "                                                                                                           \
     "masked, client_id, driver_id, epoch"
 
 /* Both inserts go through the rows in the order of booking and sequence, so two replicas never wait for each other in a
@@ -19,7 +20,8 @@ const char archive_insert_sql[] =
     "SELECT booking_id, booking_created_ms, epoch, seq, kind, message_id, from_id, from_role, sent_at_ms, content, "
     "target_id, body, masked FROM incoming ORDER BY booking_id, epoch, seq ON CONFLICT DO NOTHING "
     "RETURNING booking_id, epoch, seq, kind, from_role, sent_at_ms), "
-    "counted AS (INSERT INTO chat.chats AS c (booking_id, booking_created_ms, client_id, driver_id, last_epoch, last_seq, "
+    "counted AS (INSERT INTO chat.chats AS c (booking_id, booking_created_ms, client_id, driver_id, last_epoch, "
+    "last_seq, "
     "last_message_epoch, last_message_seq, first_message_ms, last_message_ms, last_item_ms, messages, has_client, "
     "has_driver, has_support) "
     "SELECT i.booking_id, max(n.booking_created_ms), (array_agg(n.client_id ORDER BY i.epoch DESC, i.seq DESC))[1], "
@@ -68,7 +70,8 @@ const char archive_blank_sql[] =
     "AND i.booking_created_ms = t.booking_created_ms AND (i.content <> '' OR i.body IS NOT NULL) "
     "AND ((i.kind = 1 AND i.message_id = t.message_id) OR (i.kind = 2 AND i.target_id = t.message_id))) "
     "SELECT t.booking_id, t.message_id FROM targets t WHERE NOT EXISTS (SELECT FROM chat.items i "
-    "WHERE i.booking_id = t.booking_id AND i.booking_created_ms = t.booking_created_ms AND i.message_id = t.message_id)";
+    "WHERE i.booking_id = t.booking_id AND i.booking_created_ms = t.booking_created_ms AND i.message_id = "
+    "t.message_id)";
 
 /* --- in ----------------------------------------------------------------------------------------------------------- */
 

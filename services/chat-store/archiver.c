@@ -273,8 +273,8 @@ static void on_retry(uv_timer_t *timer)
 
 static void retry_later(struct archiver *archiver)
 {
-    uv_timer_start(&archiver->retry, on_retry,
-                   backoff_full_jitter_ms(archiver->attempt++, RETRY_BASE_MS, RETRY_CAP_MS), 0);
+    uv_timer_start(&archiver->retry, on_retry, backoff_full_jitter_ms(archiver->attempt++, RETRY_BASE_MS, RETRY_CAP_MS),
+                   0);
 }
 
 /* The database refuses something in it: smaller batches lead to the culprit, and the rest goes on. */

@@ -1,8 +1,8 @@
 #ifndef HANSOM_ARCHIVER_H
 #define HANSOM_ARCHIVER_H
 /*
- * Stream CHAT into chat.items: pulls, gathers, writes one batch per transaction, acknowledges after the commit. Whatever
- * is not known to be committed is written again; the table's keys make that harmless.
+ * Stream CHAT into chat.items: pulls, gathers, writes one batch per transaction, acknowledges after the commit.
+ * Whatever is not known to be committed is written again; the table's keys make that harmless.
  */
 #include "chat_store.h"
 

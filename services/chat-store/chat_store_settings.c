@@ -3,7 +3,8 @@
 #define S struct chat_store_settings
 const struct setting chat_store_setting_rows[] = {
     SETTING_STRING(S, postgres_url, "", 4096, "Database, postgresql://...", SETTING_REQUIRED | SETTING_SECRET),
-    SETTING_STRING(S, migrations_dir, "", 4096, "Folder of SQL files that are applied before the start; empty: none", 0),
+    SETTING_STRING(S, migrations_dir, "", 4096, "Folder of SQL files that are applied before the start; empty: none",
+                   0),
     SETTING_INT(S, postgres_connections, 2, 1, 32, "", "Connections for questions; the archive has its own", 0),
     SETTING_INT(S, query_timeout_ms, 3000, 100, 60000, "ms", "A query's outcome is uncertain after", 0),
     SETTING_INT(S, archive_batch, 1000, 1, 10000, "", "Items that are archived in one transaction at most", 0),

@@ -47,8 +47,7 @@ static void on_expired(void *context, enum pg_status status, const struct pg_res
 static void expire(struct chat_store *store)
 {
     char before[NUMBER_SIZE];
-    const char *const parameters[] = {
-        number_text(before, clock_wall_ms() - store->settings->retention_days * DAY_MS)};
+    const char *const parameters[] = {number_text(before, clock_wall_ms() - store->settings->retention_days * DAY_MS)};
     pg_query(store->query_pg, "SELECT chat.expire($1::bigint, " EXPIRE_CHATS_MAX ")", 1, parameters, EXPIRE_TIMEOUT_MS,
              on_expired, store);
 }

@@ -130,7 +130,8 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
 static void on_drain_timer(uv_timer_t *timer)
 {
     struct chat_store *store = timer->data;
-    if (archiver_is_idle(store->archiver) && marks_archiver_is_idle(store->marks) && questions_is_idle(store->questions))
+    if (archiver_is_idle(store->archiver) && marks_archiver_is_idle(store->marks) &&
+        questions_is_idle(store->questions))
         service_drained(store->service);
 }
 

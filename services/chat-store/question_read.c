@@ -147,10 +147,12 @@ static const char tail_sql[] =
 
 static const char position_sql[] =
     "SELECT l.epoch, l.seq, (SELECT count(*) FROM (SELECT FROM chat.items i WHERE " IN_CHAT " AND " UP_TO_FLOOR
-    " AND i.kind = 1 AND i.from_id <> $5 AND (i.epoch, i.seq) > (coalesce(m.epoch, 0), coalesce(m.read_seq, 0)) AND "
-    NOT_DELETED " LIMIT " NUMBER(UNREAD_MAX) ") AS u) "
-    "FROM (SELECT i.epoch, i.seq FROM chat.items i WHERE " IN_CHAT " AND " UP_TO_FLOOR
-    " ORDER BY i.epoch DESC, i.seq DESC LIMIT 1) l LEFT JOIN chat.marks m ON m.booking_id = $1 AND m.user_id = $5";
+    " AND i.kind = 1 AND i.from_id <> $5 AND (i.epoch, i.seq) > (coalesce(m.epoch, 0), coalesce(m.read_seq, 0)) "
+    "AND " NOT_DELETED " LIMIT " NUMBER(UNREAD_MAX) ") AS u) "
+                                                    "FROM (SELECT i.epoch, i.seq FROM chat.items i WHERE " IN_CHAT
+                                                    " AND " UP_TO_FLOOR
+                                                    " ORDER BY i.epoch DESC, i.seq DESC LIMIT 1) l LEFT JOIN "
+                                                    "chat.marks m ON m.booking_id = $1 AND m.user_id = $5";
 
 static void ask_open(struct question *question, const Hansom__ChatOpenRequest *request)
 {
@@ -164,14 +166,16 @@ static void ask_open(struct question *question, const Hansom__ChatOpenRequest *r
     parameters[4] = request->user_id;
     ask(question, position_sql, ARRAY_LEN(parameters), parameters, on_position);
     ask(question,
-        "SELECT user_id, epoch, delivered_seq, read_seq FROM chat.marks WHERE booking_id = $1 ORDER BY user_id LIMIT 50",
+        "SELECT user_id, epoch, delivered_seq, read_seq FROM chat.marks WHERE booking_id = $1 ORDER BY user_id LIMIT "
+        "50",
         1, parameters, on_marks);
 }
 
 bool question_open(struct question *question, const uint8_t *data, size_t length)
 {
     Hansom__ChatOpenRequest *request = hansom__chat_open_request__unpack(NULL, length, data);
-    bool is_good = request != NULL && is_id(request->booking_id) && is_id(request->user_id) && request->tail <= PAGE_MAX;
+    bool is_good =
+        request != NULL && is_id(request->booking_id) && is_id(request->user_id) && request->tail <= PAGE_MAX;
     if (is_good)
         ask_open(question, request);
     hansom__chat_open_request__free_unpacked(request, NULL);
@@ -279,11 +283,13 @@ static void on_list(void *context, enum pg_status status, const struct pg_result
     "i.booking_id = c.booking_id AND i.booking_created_ms = c.booking_created_ms AND i.kind = 1 AND i.from_id <> $1 "  \
     "AND (i.epoch, i.seq) > (coalesce(m.epoch, 0), coalesce(m.read_seq, 0)) AND " NOT_DELETED                          \
     " LIMIT " NUMBER(UNREAD_MAX) ") AS u), $3::bigint "                                                                \
-    "FROM (SELECT * FROM chat.chats WHERE " column " = $1 AND last_item_ms < $2::bigint "                              \
-    "ORDER BY last_item_ms DESC LIMIT $3::bigint + 1) c "                                                              \
-    "LEFT JOIN chat.marks m ON m.booking_id = c.booking_id AND m.user_id = $1 "                                        \
-    "LEFT JOIN chat.items i ON i.booking_id = c.booking_id AND i.booking_created_ms = c.booking_created_ms "           \
-    "AND i.epoch = c.last_message_epoch AND i.seq = c.last_message_seq " STORED_JOINS "ORDER BY c.last_item_ms DESC"
+                                 "FROM (SELECT * FROM chat.chats WHERE " column " = $1 AND last_item_ms < $2::bigint " \
+                                 "ORDER BY last_item_ms DESC LIMIT $3::bigint + 1) c "                                 \
+                                 "LEFT JOIN chat.marks m ON m.booking_id = c.booking_id AND m.user_id = $1 "           \
+                                 "LEFT JOIN chat.items i ON i.booking_id = c.booking_id AND i.booking_created_ms = "   \
+                                 "c.booking_created_ms "                                                               \
+                                 "AND i.epoch = c.last_message_epoch AND i.seq = c.last_message_seq " STORED_JOINS     \
+                                 "ORDER BY c.last_item_ms DESC"
 static const char list_of_client_sql[] = LIST("client_id");
 static const char list_of_driver_sql[] = LIST("driver_id");
 
@@ -294,9 +300,9 @@ bool question_list(struct question *question, const uint8_t *data, size_t length
                    (request->role == HANSOM__ROLE__ROLE_CLIENT || request->role == HANSOM__ROLE__ROLE_DRIVER);
     if (is_good) {
         char before[NUMBER_SIZE], limit[NUMBER_SIZE];
-        const char *const parameters[] = {
-            request->user_id, number_text(before, request->before_ms > 0 ? request->before_ms : INT64_MAX),
-            number_text(limit, request->limit)};
+        const char *const parameters[] = {request->user_id,
+                                          number_text(before, request->before_ms > 0 ? request->before_ms : INT64_MAX),
+                                          number_text(limit, request->limit)};
         ask(question, request->role == HANSOM__ROLE__ROLE_CLIENT ? list_of_client_sql : list_of_driver_sql,
             ARRAY_LEN(parameters), parameters, on_list);
     }

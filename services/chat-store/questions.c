@@ -126,8 +126,7 @@ struct questions *questions_create(struct chat_store *store)
     questions->store = store;
     list_init(&questions->open);
     for (size_t i = 0; i < QUESTION_COUNT; i++)
-        questions->subscriptions[i] =
-            bus_subscribe(store->bus, rows[i].subject, QUEUE_GROUP, callbacks[i], questions);
+        questions->subscriptions[i] = bus_subscribe(store->bus, rows[i].subject, QUEUE_GROUP, callbacks[i], questions);
     return questions;
 }
 

@@ -80,8 +80,9 @@ class Suite:
     def token(self, user, role, **more):
         return self.session(user, role, **more)["access_token"]
 
-    def booking(self, status="in_progress", *, booking=None, client=None, driver=None):
-        ride = Ride(booking or fresh("b"), client or fresh("c"), driver or fresh("d"))
+    def booking(self, status="in_progress", *, booking=None, client=None, driver=""):
+        """driver None: nobody is assigned."""
+        ride = Ride(booking or fresh("b"), client or fresh("c"), fresh("d") if driver == "" else driver)
         self.set_booking(ride, status)
         return ride
 

@@ -294,3 +294,42 @@ def test_a_chat_is_read_only_after_the_grace_time(suite):
         assert closed["code"] == "forbidden" and "only be read" in closed["message"]
         assert contents((await join(suite, ride)).joined["messages"]) == ["thanks", "I left my umbrella"]
     run(scenario())
+
+
+def test_a_status_change_is_a_line_in_the_chat(suite):
+    async def scenario():
+        ride = suite.booking("driver_arrived")
+        rider = await join(suite, ride)
+        message = await say(rider, ride, "coming")
+        suite.set_booking(ride, "in_progress")
+        seen = await rider.message("chat_system")
+        assert seen["data"]["event"] == "status_changed" and seen["data"]["status"] == "in_progress"
+        assert seen["prev"] == message["seq"] and "from_id" not in seen["data"]
+        suite.set_booking(ride, "in_progress")
+        await say(rider, ride, "thanks")
+        assert [(await rider.message(kind))["data"]["type"] for kind in ("chat_message", "chat_message")]
+        assert not [frame for frame in rider.frames if frame["op"] == "message"], "an unchanged status says nothing"
+        assert (await join(suite, ride, "driver")).joined["unread"] == 2
+    run(scenario())
+
+
+def test_a_user_can_be_forgotten(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        first = await say(rider, ride, "my name is Ann")
+        await say(driver, ride, "hello")
+        await change(rider, ride, "chat_edit", first["message_id"], content="my name is Anna")
+        token = suite.token(ride.driver, "driver")
+        wait_archived(suite, ride, token, 2)
+        status, answer = suite.rest("DELETE", f"/v1/users/{ride.client}/data")
+        assert status == 202, answer
+        deadline = time.monotonic() + 10
+        while "Ann" in json.dumps(page := history(suite, ride, token)[1]) and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        assert contents(page["messages"]) == ["", "hello"], page
+        # Neither the archive nor the stream gives it to anybody again.
+        for since in (None, {"epoch": first["epoch"], "seq": first["seq"]}, {"epoch": first["epoch"], "seq": 0}):
+            back = await join(suite, ride, "driver", since=since)
+            assert "Ann" not in json.dumps(back.joined) and "hello" in json.dumps(back.joined)
+    run(scenario())

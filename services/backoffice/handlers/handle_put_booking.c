@@ -38,17 +38,31 @@ static void on_published(void *context, enum bus_status status)
         exchange_unavailable(put->exchange, "the booking is kept, but the gateways may not know it yet");
 }
 
+static void publish(struct put_booking *put)
+{
+    message_outbox_wake(put->app->message_outbox);
+    booking_publish(put->app, &put->next, on_published, put);
+}
+
 static void on_written(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct put_booking *put = context;
     if (status != PG_OK)
         exchange_unavailable(put->exchange, "the database is not available");
-    else if (pg_affected(result) == 1)
-        booking_publish(put->app, &put->next, on_published, put);
+    else if (pg_value_int(result, 0, 0) == 1)
+        publish(put);
     else if (++put->tries < TRIES_MAX)
         read_row(put);
     else
         exchange_unavailable(put->exchange, "the booking is being changed by others");
+}
+
+static void write_row(struct put_booking *put, const struct booking *existing)
+{
+    struct announcements announcements;
+    announcements_init(&announcements, existing, &put->next, put->app->settings->assignment_offer_ttl_s * 1000);
+    booking_db_write(put->app, &put->next, &announcements, on_written, put);
+    announcements_finish(&announcements);
 }
 
 static void decide(struct put_booking *put, const struct booking *existing, uint64_t published_version)
@@ -59,7 +73,7 @@ static void decide(struct put_booking *put, const struct booking *existing, uint
     switch (put->change) {
     case BOOKING_CREATED:
     case BOOKING_UPDATED:
-        booking_db_write(put->app, &put->next, on_written, put);
+        write_row(put, existing);
         break;
     case BOOKING_UNCHANGED:
         if (published_version >= put->next.version)
