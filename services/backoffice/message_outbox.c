@@ -105,12 +105,13 @@ static void look(struct message_outbox *outbox)
     snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
     snprintf(until, sizeof(until), "%lld", (long long)clock_wall_ms() + CLAIM_MS);
     const char *const parameters[] = {now, until};
-    pg_query(app->pg,
-             "WITH claimed AS (UPDATE outbox_messages o SET claimed_until_ms = $2::bigint FROM ("
-             "SELECT id FROM outbox_messages WHERE claimed_until_ms <= $1::bigint ORDER BY id LIMIT " BATCH_TEXT
-             " FOR UPDATE SKIP LOCKED) AS first WHERE o.id = first.id RETURNING o.id, o.subject, o.message_id, o.payload) "
-             "SELECT id, subject, message_id, payload FROM claimed ORDER BY id",
-             ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_claimed, outbox);
+    pg_query(
+        app->pg,
+        "WITH claimed AS (UPDATE outbox_messages o SET claimed_until_ms = $2::bigint FROM ("
+        "SELECT id FROM outbox_messages WHERE claimed_until_ms <= $1::bigint ORDER BY id LIMIT " BATCH_TEXT
+        " FOR UPDATE SKIP LOCKED) AS first WHERE o.id = first.id RETURNING o.id, o.subject, o.message_id, o.payload) "
+        "SELECT id, subject, message_id, payload FROM claimed ORDER BY id",
+        ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_claimed, outbox);
 }
 
 void message_outbox_wake(struct message_outbox *outbox)

@@ -20,7 +20,7 @@ void message_rows_finish(struct message_rows *rows);
 /* A WITH part: inserts them if `condition` holds. first, second, third: the parameters' numbers, as texts; now: the
  * time's. */
 #define QUEUE_MESSAGES(condition, first, second, third, now)                                                           \
-    "queued AS (INSERT INTO outbox_messages (subject, message_id, payload, created_at_ms) SELECT m.*, $" now          \
+    "queued AS (INSERT INTO outbox_messages (subject, message_id, payload, created_at_ms) SELECT m.*, $" now           \
     "::bigint FROM unnest($" first "::text[], $" second "::text[], $" third "::bytea[]) AS m WHERE " condition ")"
 
 #endif

@@ -304,7 +304,8 @@ static void take_archive(struct replay *replay, Hansom__ChatOpenReply *reply)
         reply->items[i] = NULL;
     }
     reply->n_items = 0;
-    if (reply->last_epoch == replay->epoch)
+    /* Who recovers knows more already: the archive may lag. */
+    if (!replay->is_recovering && reply->last_epoch == replay->epoch)
         replay->position = reply->last_seq;
 }
 

@@ -184,6 +184,13 @@ class Stack:
     def start_service(self, name):
         self._process(name, [self._binary(name), *self._service_arguments(name)], env=self._service_env(name))
 
+    def start_replica(self, name, number):
+        """One more of a service that listens nowhere but on its admin port; the name of its process."""
+        replica = f"{name}-{number}"
+        arguments = [*self._service_arguments(name), f"--instance={replica}", "--admin_port=0"]
+        self._process(replica, [self._binary(name), *arguments], env=self._service_env(name))
+        return replica
+
     def start(self):
         self._start_nats()
         self._start_postgres()
@@ -232,7 +239,8 @@ class Stack:
         order = ["ridesim", "edge-gateway", "tracking-throttle", "presence", "chat-store", "backoffice", "nats-server", "postgres"]
         statuses = {}
         for group in (order[:1], order[1:2], order[2:6], order[6:]):
-            present = [self.processes[name] for name in group if name in self.processes]
+            present = [process for name, process in self.processes.items()
+                       if name in group or name.rpartition("-")[0] in group and name not in order]
             for process in present:
                 process.tell_to_stop()
             for process in present:

@@ -49,7 +49,8 @@ bool event_read(const cJSON *body, int64_t now_ms, Hansom__UserEvent *event_r, c
     struct field_error why = {error, error_size};
     const char *id = NULL, *type = NULL, *collapse_key = NULL;
     hansom__user_event__init(event_r);
-    if (!field_id(body, "event_id", FIELD_REQUIRED, &id, &why) || !field_text(body, "type", FIELD_REQUIRED, &type, &why))
+    if (!field_id(body, "event_id", FIELD_REQUIRED, &id, &why) ||
+        !field_text(body, "type", FIELD_REQUIRED, &type, &why))
         return false;
     if (!is_type(type))
         return field_fail(&why, "type: must be 1 to 64 of a-z 0-9 _");

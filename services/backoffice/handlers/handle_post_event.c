@@ -63,15 +63,14 @@ static void keep(struct post_event *post, const Hansom__UserEvent *event)
     announcements_add_event(&list, event);
     message_rows_init(&rows, &list);
     snprintf(now, sizeof(now), "%lld", (long long)event->created_at_ms);
-    const char *const parameters[] = {
-        event->user_id, event->event_id, post->fingerprint, now, rows.subjects.text.data, rows.ids.text.data,
-        rows.payloads.text.data};
+    const char *const parameters[] = {event->user_id,          event->event_id,    post->fingerprint,      now,
+                                      rows.subjects.text.data, rows.ids.text.data, rows.payloads.text.data};
     pg_query(post->app->pg,
              "WITH noted AS (INSERT INTO user_events (user_id, event_id, request_sha256, created_at_ms) "
-             "VALUES ($1, $2, $3, $4::bigint) ON CONFLICT DO NOTHING RETURNING event_id), "
-             QUEUE_MESSAGES("EXISTS (SELECT FROM noted)", "5", "6", "7", "4")
-             " SELECT (SELECT count(*) FROM noted), "
-             "(SELECT request_sha256 FROM user_events WHERE user_id = $1 AND event_id = $2)",
+             "VALUES ($1, $2, $3, $4::bigint) ON CONFLICT DO NOTHING RETURNING event_id), " QUEUE_MESSAGES(
+                 "EXISTS (SELECT FROM noted)", "5", "6", "7",
+                 "4") " SELECT (SELECT count(*) FROM noted), "
+                      "(SELECT request_sha256 FROM user_events WHERE user_id = $1 AND event_id = $2)",
              ARRAY_LEN(parameters), parameters, query_timeout_ms(post->app), on_kept, post);
     message_rows_finish(&rows);
     announcements_finish(&list);

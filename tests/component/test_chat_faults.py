@@ -1,0 +1,117 @@
+"""Hundreds of conversations while everything is killed and stopped, one after another: no acknowledged word is lost,
+doubled or reordered, neither for those who talk nor in the archive."""
+import asyncio
+import os
+import signal
+import time
+
+import psycopg2
+import pytest
+
+from chat_crowd import Crowd
+from conftest import run
+
+CONVERSATIONS = int(os.environ.get("HANSOM_CHAT_CONVERSATIONS", "150"))
+STOPPED_S = float(os.environ.get("HANSOM_CHAT_STOPPED_S", "3"))
+
+
+def archived(suite, rides):
+    with psycopg2.connect(suite.stack.postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT booking_id, seq, message_id, content FROM chat.items WHERE kind = 1 AND booking_id = ANY (%s) "
+                       "ORDER BY booking_id, epoch, seq", ([ride.id for ride in rides],))
+        rows = {}
+        for booking, *item in cursor.fetchall():
+            rows.setdefault(booking, []).append(tuple(item))
+        return rows
+
+
+async def wait_archived(suite, crowd, timeout=60):
+    deadline = time.monotonic() + timeout
+    wanted = sum(len(items) for items in crowd.acknowledged.values())
+    while True:
+        try:
+            rows = archived(suite, crowd.rides)
+            if sum(len(items) for items in rows.values()) >= wanted:
+                return rows
+        except psycopg2.OperationalError:
+            rows = {}
+        assert time.monotonic() < deadline, f"{sum(len(items) for items in rows.values())} of {wanted} archived"
+        await asyncio.sleep(0.2)
+
+
+def check_archive(rows, crowd):
+    for ride in crowd.rides:
+        assert rows.get(ride.id, []) == sorted(crowd.acknowledged.get(ride.id, [])), ride.id
+
+
+@pytest.fixture
+def watched(suite):
+    """With a second chat-store, so that two share the archive."""
+    if "chat-store-1" not in suite.stack.processes:
+        with suite.lock:
+            suite.stack.start_replica("chat-store", 1)
+    yield suite
+    for name in list(suite.stack.processes):
+        try:
+            os.kill(suite.pid(name), signal.SIGCONT)
+        except (ProcessLookupError, FileNotFoundError):
+            pass
+
+
+async def kill(suite, name):
+    os.kill(suite.pid(name), signal.SIGKILL)
+    await asyncio.sleep(2.5)
+
+
+async def stop(suite, name, seconds=STOPPED_S):
+    pid = suite.pid(name)
+    os.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+    await asyncio.sleep(1)
+
+
+VICTIMS = ("chat-store", "chat-store-1", "edge-gateway", "nats-server", "postgres")
+
+
+def test_no_acknowledged_word_is_lost_doubled_or_reordered(watched):
+    async def scenario():
+        crowd = Crowd(watched, CONVERSATIONS, pause_s=2.0)
+
+        async def what_happens():
+            await asyncio.sleep(1)
+            for name in VICTIMS:
+                await kill(watched, name)
+                await stop(watched, name)
+
+        await crowd.run(what_happens)
+        crowd.check_seen()
+        check_archive(await wait_archived(watched, crowd), crowd)
+        words = sum(len(items) for items in crowd.acknowledged.values())
+        print(f"{words} words, {crowd.connects} connects, {crowd.cuts} cut, {crowd.refusals} refused, {crowd.resyncs} resyncs")
+        assert words > CONVERSATIONS * 5 and crowd.cuts > 0, "the faults were not felt"
+    run(scenario())
+
+
+def test_people_go_on_talking_while_the_database_is_away(watched):
+    async def scenario():
+        crowd = Crowd(watched, 20, pause_s=0.3)
+
+        async def what_happens():
+            await asyncio.sleep(0.5)
+            before = sum(len(items) for items in crowd.acknowledged.values())
+            pid = watched.pid("postgres")
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(STOPPED_S + 2)
+            during = sum(len(items) for items in crowd.acknowledged.values()) - before
+            assert during > 50, f"only {during} words while the database was away"
+            # One who comes back meanwhile recovers from the stream.
+            await crowd.people[0].socket.close()
+            await asyncio.sleep(1.5)
+            assert crowd.people[0].is_live.is_set() and not crowd.people[0].problems
+            os.kill(pid, signal.SIGCONT)
+
+        await crowd.run(what_happens)
+        crowd.check_seen()
+        check_archive(await wait_archived(watched, crowd), crowd)
+    run(scenario())
