@@ -42,7 +42,10 @@ class Process:
                                           start_new_session=True, preexec_fn=_die_with_parent, cwd="/", **who)
         self.started = time.monotonic()
         self.restart_at = None
-        self.pid_file.write_text(f"{self.child.pid}\n")
+        # Whole at any moment: others read it while a process is started again.
+        part = self.pid_file.with_suffix(".pid.part")
+        part.write_text(f"{self.child.pid}\n")
+        part.replace(self.pid_file)
 
     def is_running(self):
         return self.child is not None and self.child.poll() is None

@@ -127,3 +127,20 @@ Test(base, strings)
     cr_assert_str_eq(empty, "");
     mem_free(empty);
 }
+
+Test(text, uuid7_carries_its_time)
+{
+    char one[UUID_SIZE], other[UUID_SIZE];
+    int64_t time_ms = 0;
+    uuid7_generate(one, 1735732800123);
+    uuid7_generate(other, 1735732800124);
+    cr_assert(uuid7_time(one, &time_ms));
+    cr_assert_eq(time_ms, 1735732800123);
+    cr_assert_lt(strcmp(one, other), 0, "sorts by time");
+    cr_assert(uuid7_time("017F22E2-79B0-7CC3-98C4-DC0C0C07398F", &time_ms)); /* RFC 9562 appendix A.6 */
+    cr_assert_eq(time_ms, 1645557742000);
+    uuid_generate(one);
+    cr_assert_not(uuid7_time(one, &time_ms));
+    cr_assert_not(uuid7_time("017F22E2-79B0-7CC3-98C4-DC0C0C07398", &time_ms));
+    cr_assert_not(uuid7_time("017F22E2079B007CC3098C40DC0C0C07398F", &time_ms));
+}

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "pg/pg.h"
+#include "pg/pg_array.h"
 #include "tests/support/pg_fixture.h"
 
 struct world {
@@ -18,7 +19,7 @@ struct answer {
     enum pg_status status;
     size_t rows, affected;
     bool has_result;
-    char value[64], sqlstate[8];
+    char value[128], sqlstate[8];
 };
 
 static unsigned answers_seen;
@@ -157,6 +158,60 @@ Test(pg, many_are_in_flight_and_answered_in_order_and_a_failure_stays_alone)
     }
     cr_assert_str_eq(answers[BAD].sqlstate, "23505");
     cr_assert_str_eq(ask(&world, "SELECT count(*) FROM t").value, "199", "the others are kept");
+    close_world(&world);
+}
+
+struct bytes {
+    bool is_done;
+    char data[8];
+    size_t length;
+};
+
+static void note_bytes(void *context, enum pg_status status, const struct pg_result *result)
+{
+    struct bytes *bytes = context;
+    cr_assert_eq(status, PG_OK);
+    void *value = pg_value_bytes(result, 0, 0, &bytes->length);
+    memcpy(bytes->data, value, bytes->length);
+    mem_free(value);
+    bytes->is_done = true;
+}
+
+static bool has_bytes(void *context)
+{
+    return ((struct bytes *)context)->is_done;
+}
+
+Test(pg, arrays_carry_anything)
+{
+    struct world world;
+    struct pg_array texts, numbers, bytes, flags;
+    open_world(&world, 1);
+    struct pg_array *const arrays[] = {&texts, &numbers, &bytes, &flags};
+    for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
+        pg_array_begin(arrays[i]);
+    static const char *const awkward[] = {"", "a,b", "{x}", "say \"no\"", "back\\slash", "NULL", "é\n", NULL};
+    for (size_t i = 0; i < ARRAY_LEN(awkward); i++)
+        pg_array_text(&texts, awkward[i]);
+    pg_array_int(&numbers, INT64_MIN);
+    pg_array_bytes(&bytes, "\0\xff\\", 3);
+    pg_array_bool(&flags, true);
+    const char *const parameters[] = {pg_array_end(&texts), pg_array_end(&numbers), pg_array_end(&bytes),
+                                      pg_array_end(&flags)};
+    struct answer answer = {0};
+    pg_query(world.pg,
+             "SELECT string_agg(coalesce(t, '(null)'), '|' ORDER BY n) || ($2::bigint[])[1] || ($4::boolean[])[1] "
+             "FROM unnest($1::text[]) WITH ORDINALITY AS u (t, n) WHERE $3::bytea[] IS NOT NULL",
+             ARRAY_LEN(parameters), parameters, 5000, note_answer, &answer);
+    wait_until(&world, is_answered, &answer);
+    cr_assert_str_eq(answer.value, "|a,b|{x}|say \"no\"|back\\slash|NULL|é\n|(null)-9223372036854775808true");
+    struct bytes read = {0};
+    pg_query(world.pg, "SELECT ($1::bytea[])[1]", 1, &parameters[2], 5000, note_bytes, &read);
+    wait_until(&world, has_bytes, &read);
+    cr_assert_eq(read.length, 3);
+    cr_assert_arr_eq(read.data, "\0\xff\\", 3);
+    for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
+        pg_array_finish(arrays[i]);
     close_world(&world);
 }
 
