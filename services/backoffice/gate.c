@@ -6,6 +6,7 @@
 #include "backoffice.h"
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "base/utf8.h"
 #include "idempotency.h"
 #include "log/log.h"
 #include "routes.h"
@@ -176,7 +177,7 @@ void gate_admit(void *context, struct exchange *exchange, const char *method, co
 static bool read_json(struct exchange *exchange)
 {
     const struct strbuf *body = &exchange->body;
-    if (strlen(body->data) == body->length)
+    if (strlen(body->data) == body->length && utf8_is_valid(body->data, body->length))
         exchange->json = cJSON_ParseWithLengthOpts(body->data, body->length + 1, NULL, true);
     if (cJSON_IsObject(exchange->json))
         return true;
