@@ -46,7 +46,7 @@ static bool read_data(const cJSON *body, Hansom__UserEvent *event, struct field_
 
 bool event_read(const cJSON *body, int64_t now_ms, Hansom__UserEvent *event_r, char *error, size_t error_size)
 {
-    struct field_error why = {error, error_size};
+    struct field_error why = {.text = error, .size = error_size};
     const char *id = NULL, *type = NULL, *collapse_key = NULL;
     hansom__user_event__init(event_r);
     if (!field_id(body, "event_id", FIELD_REQUIRED, &id, &why) ||
