@@ -1,13 +1,15 @@
 """Contacts, the ledger, dead letters, replay and erasure at backoffice; what the notifier says is played here."""
+import json
 import os
+import subprocess
 import sys
 import time
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from backoffice_world import World  # noqa: E402
-from nats_mini import decode, encode  # noqa: E402
+from backoffice_world import API_KEY, BUILD, World, wait_until  # noqa: E402
+from nats_mini import Nats, decode, encode  # noqa: E402
 from nats_responder import Responder  # noqa: E402
 from test_backoffice import problem  # noqa: E402
 
@@ -216,6 +218,82 @@ def test_a_notifier_that_is_silent_or_speaks_nonsense(world):
 def test_queries_of_other_routes_are_not_looked_at(world):
     assert world.call("GET", "/healthz?x=1", key=None)[0] == 200
     problem(world.call("GET", "/v1/bookings/nope?x=1"), 404, "not_found")
+
+# --- the command line
+
+
+def hansom(world, *arguments, code=0):
+    """stdout of the tool."""
+    tool = os.path.join(BUILD, "tools", "hansom", "hansom")
+    done = subprocess.run([tool, *arguments, "--internal", f"http://127.0.0.1:{world.port}", "--api-key-file",
+                           world.path("one.key")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, (arguments, done.stdout, done.stderr)
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture
+def tool(world):
+    with open(world.path("one.key"), "w") as file:
+        file.write(API_KEY + "\n")
+    return lambda *arguments, **more: hansom(world, *arguments, **more)
+
+
+def test_the_tool_shows_and_replays(world, tool):
+    with says(world, ledger=ledger(), replay=encode({2: 3})) as notifier:
+        lines = tool("notify", "show", "e1", "--user", "u1").splitlines()
+        assert decode(notifier.requests(LEDGER)[0]) == {1: b"e1", 2: b"u1"}
+        assert lines[0] == "event e1 of user u1: assignment_offer, critical, policy ladder"
+        attempts = [line.split() for line in lines if line.startswith(" " * 6)]
+        assert [line[0] for line in attempts] == ["1", "2"] and attempts[0][-2:] == ["503", "unavailable"]
+        assert tool("notify", "replay", "e1") == "replayed 3\n"
+        assert tool("notify", "replay", "--channel", "sms", "--limit", "5") == "replayed 3\n"
+        assert [decode(request) for request in notifier.requests(REPLAY)] == [{1: b"e1", 3: 10000}, {2: b"sms", 3: 5}]
+    with says(world, ledger=b""):
+        assert "there is no such notification" in tool("notify", "show", "e1", code=1)
+    assert "does not answer" in tool("notify", "replay", "e1", code=1)
+
+
+def test_the_tool_pages_through_dead_letters(world, tool):
+    def answer(request):
+        fields = decode(request)
+        before, limit = fields.get(2, 451), fields[3]
+        numbers = range(before - 1, max(0, before - 1 - limit), -1)
+        page = b"".join(encode({2: encode({1: "u", 2: "e", 3: "t", 4: encode({1: n, 2: 1, 3: "sms", 5: "dead"})})})
+                        for n in numbers)
+        return page + (encode({3: 1}) if numbers and numbers[-1] > 1 else b"")
+    with Responder(world.nats_port, {DEAD: answer}):
+        assert len(tool("notify", "dead").splitlines()) == 50
+        numbers = [int(line.split()[0]) for line in tool("notify", "dead", "--channel", "sms", "--limit", "1000").splitlines()]
+        assert numbers == list(range(450, 0, -1))
+        assert len(tool("notify", "dead", "--limit", "201").splitlines()) == 201
+
+
+def test_the_tool_sends_events_and_puts_contacts(world, tool):
+    answer = json.loads(tool("notify", "send", "u9", "--type", "policy_notice", "--critical", "--expires-in", "60",
+                             "--collapse-key", "surge", "--event-id", "e-9", '{"text": "surge"}'))
+    assert answer == {"event_id": "e-9", "user_id": "u9"}
+    nats = Nats(world.nats_port)
+    event = decode(wait_until(lambda: nats.last("EVENTS", "in.user.u9.events"), "the event"))
+    nats.close()
+    assert (event[2], event[3], event[4], event[5], event[8]) == (b"e-9", b"policy_notice", b'{"text":"surge"}', 1, b"surge")
+    assert event[7] - event[6] == pytest.approx(60000, abs=2000)
+    assert json.loads(tool("notify", "send", "u9", "--type", "t", "{}"))["event_id"] != "e-9", "one of its own"
+    with says(world, contacts=b"") as notifier:
+        kept = json.loads(tool("contacts", "put", "u9", "--email", "ann@example.com", "--phone", "+41791234567", "--locale",
+                               "de-CH", "--timezone", "Europe/Zurich", "--preferences", '{"channels": {"sms": false}}'))
+        assert kept["email"] == "ann@example.com" and kept["preferences"]["channels"]["sms"] is False
+        assert text(decode(notifier.requests(CONTACTS)[0]), 3) == "+41791234567"
+        assert "phone: must be" in tool("contacts", "put", "u9", "--phone", "079", code=1)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["notify"], ["notify", "gaze"], ["notify", "show"], ["notify", "show", "a.b"], ["notify", "show", "e", "--channel", "sms"],
+    ["notify", "replay"], ["notify", "replay", "e", "--channel", "sms"], ["notify", "dead", "--limit", "0"],
+    ["notify", "dead", "--channel", "a&b=c"], ["notify", "dead", "e"], ["notify", "send", "u", "{}"],
+    ["notify", "send", "u", "--type", "t", "[]"], ["notify", "send", "u", "--type", "t", "--expires-in", "x", "{}"],
+    ["contacts", "put"], ["contacts", "get", "u"], ["contacts", "put", "a/b"], ["contacts", "put", "u", "--preferences", "{"]])
+def test_the_tool_says_how_it_is_used(tool, arguments):
+    assert tool(*arguments, code=2) != ""
 
 
 if __name__ == "__main__":
