@@ -190,6 +190,8 @@ void participant_change_write(struct json_writer *json, const Hansom__Participan
 void members_write(struct json_writer *json, const Hansom__Members *members);
 /* {"type",…the event's data fields…,"event_id","created_at","expires_at"?} */
 void user_event_write(struct json_writer *json, const Hansom__UserEvent *event);
+/* What is told of an event that has expired: {"type":"expired","event_id","expired_type","expires_at"} */
+void user_event_tombstone_write(struct json_writer *json, const Hansom__UserEvent *event);
 /* Any kind; a message as it stands now: edited_at and deleted_at where they apply. */
 void chat_item_write(struct json_writer *json, const Hansom__ChatItem *item);
 void stored_chat_item_write(struct json_writer *json, const Hansom__StoredChatItem *stored);

@@ -86,6 +86,8 @@ void session_closed(struct session *session, int peer_code);
 /* Queues one JSON object (or a made frame) in order; too much unsent closes the session as slow_consumer. */
 void session_send(struct session *session, const struct strbuf *json);
 void session_send_frame(struct session *session, struct frame *frame);
+/* With parts that expire, which are taken over. */
+void session_send_expiring(struct session *session, const struct strbuf *json, struct expiring *parts);
 /* Error frame; id 0 is left out; retry_after_ms 0 is left out. */
 void session_send_error(struct session *session, uint32_t id, enum error_code code, const char *message,
                         uint64_t retry_after_ms);
