@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "chat_typing.h"
 #include "dispatch.h"
+#include "event_acks.h"
 #include "hub.h"
 #include "log/log.h"
 
@@ -127,6 +128,7 @@ void session_open(struct session *session)
 static void let_go(struct session *session)
 {
     chat_typing_end(session);
+    event_ack_leave(session);
     while (!list_is_empty(&session->flows)) {
         struct flow *flow = CONTAINER_OF(session->flows.next, struct flow, node);
         list_remove(&flow->node);

@@ -17,6 +17,7 @@ enum session_state {
 };
 
 struct connect_flow;
+struct event_ack;
 struct publish_flow;
 
 /* The sessions of one user in this process. */
@@ -57,6 +58,7 @@ struct session {
     struct list_node flows;     /* struct flow: what waits for an answer of the bus */
     struct list_node chat_line; /* struct chat_flow: in the order they came */
     struct chat_typing typing;
+    struct event_ack *event_ack; /* NULL: nothing was acknowledged */
     /* Bookings that this driver publishes to, most recent first. */
     struct booking_entry *publishing[SESSION_PUBLISH_BOOKINGS];
 

@@ -5,6 +5,7 @@
 #include "chat_typing.h"
 #include "base/clock.h"
 #include "dispatch.h"
+#include "event_acks.h"
 #include "hub.h"
 
 static struct {
@@ -78,6 +79,10 @@ void subscriptions_take_slots(struct session *session)
     (void)session;
 }
 void chat_typing_end(struct session *session)
+{
+    (void)session;
+}
+void event_ack_leave(struct session *session)
 {
     (void)session;
 }
