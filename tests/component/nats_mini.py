@@ -71,6 +71,11 @@ class Nats:
         return self.last("KV_" + bucket, f"$KV.{bucket}.{key}")
 
 
+def connect(stack):
+    """To the NATS of a hansomdev.stack.Stack."""
+    return Nats(stack.nats_port, "hansom", (stack.secret_dir / "nats_password").read_text().strip())
+
+
 def varint(data, at):
     value = shift = 0
     while True:

@@ -13,13 +13,9 @@ import uuid
 import pytest
 
 from conftest import fresh, run, stamp
-from nats_mini import Nats, decode, encode
+from nats_mini import connect, decode, encode
 
 TOMBSTONE = {"type", "event_id", "expired_type", "expires_at"}
-
-
-def nats(suite):
-    return Nats(suite.stack.nats_port, "hansom", (suite.stack.secret_dir / "nats_password").read_text().strip())
 
 
 def post(suite, user, event_type="policy_notice", **more):
@@ -64,7 +60,7 @@ class Acks:
     """What goes into EVENT_ACKS for a user. A notifier may take it out of the stream at once, so the subject is heard."""
 
     def __init__(self, suite, user):
-        self.suite, self.user, self.bus = suite, user, nats(suite)
+        self.suite, self.user, self.bus = suite, user, connect(suite.stack)
         self.bus.subscribe(f"in.user.{user}.ack")
 
     def next(self):
@@ -72,7 +68,7 @@ class Acks:
 
     def check_stored(self, sequence):
         if "notifier" not in self.suite.stack.services:
-            assert decode(nats(self.suite).last("EVENT_ACKS", f"in.user.{self.user}.ack"))[3] == sequence
+            assert decode(connect(self.suite.stack).last("EVENT_ACKS", f"in.user.{self.user}.ack"))[3] == sequence
 
 
 def test_an_acknowledgement_is_stored(suite):
@@ -95,7 +91,7 @@ def test_an_acknowledgement_of_what_was_never_subscribed_is_checked_against_the_
     async def scenario():
         user = fresh("c")
         client, acks = await suite.connect(user, "client"), Acks(suite, user)
-        bus = nats(suite)
+        bus = connect(suite.stack)
         sequence, _ = store(bus, user)
         await client.send(op="ack", channel=f"user.{user}.events", seq=sequence)
         assert (await asyncio.to_thread(acks.next))[3] == sequence
@@ -110,7 +106,7 @@ def test_an_acknowledgement_of_what_was_never_subscribed_is_checked_against_the_
 def test_nobody_acknowledges_for_somebody_else(suite):
     async def scenario():
         user, ride = fresh("c"), suite.booking()
-        bus, acks = nats(suite), Acks(suite, user)
+        bus, acks = connect(suite.stack), Acks(suite, user)
         sequence, _ = store(bus, user)
         staff, other = await suite.connect(fresh("s"), "support"), await suite.connect(fresh("c"), "client")
         for who in (staff, other):
@@ -131,7 +127,7 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
     async def scenario():
         user = fresh("c")
         client = await listen(suite, user)
-        sequence, _ = store(nats(suite), user)
+        sequence, _ = store(connect(suite.stack), user)
         await client.message("policy_notice")
         pid = suite.pid("nats-server")
         os.kill(pid, signal.SIGSTOP)
@@ -148,7 +144,7 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
         while time.monotonic() < deadline:
             if "notifier" in suite.stack.services:
                 break
-            stored = nats(suite).last("EVENT_ACKS", f"in.user.{user}.ack")
+            stored = connect(suite.stack).last("EVENT_ACKS", f"in.user.{user}.ack")
             if stored is not None and decode(stored)[3] == sequence:
                 break
             await asyncio.sleep(0.05)
@@ -163,7 +159,7 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
 def test_acknowledging_over_rest(suite):
     user = fresh("c")
     token, acks = suite.token(user, "client"), Acks(suite, user)
-    sequence, _ = store(nats(suite), user)
+    sequence, _ = store(connect(suite.stack), user)
     epoch = public(suite, "GET", "/v1/me/events", token)[1]["messages"][0]["epoch"]
     assert public(suite, "POST", "/v1/me/events/ack", token, {"seq": sequence})[:2] == (204, None)
     assert acks.next()[3] == sequence
@@ -182,7 +178,7 @@ def test_acknowledging_over_rest(suite):
 
 def test_the_pages_of_my_events(suite):
     user = fresh("c")
-    token, bus = suite.token(user, "client"), nats(suite)
+    token, bus = suite.token(user, "client"), connect(suite.stack)
     code, empty, _ = public(suite, "GET", "/v1/me/events", token)
     assert code == 200 and empty == {"messages": [], "after": None, "has_more": False, "recovered": False}
     sent = []
@@ -228,7 +224,7 @@ def check_tombstone(item, sequence, event_id, event_type="assignment_offer"):
 def test_what_has_expired_is_a_tombstone_wherever_it_is_read(suite):
     async def scenario():
         user = fresh("c")
-        bus, client = nats(suite), await listen(suite, user)
+        bus, client = connect(suite.stack), await listen(suite, user)
         first = store(bus, user)
         gone = store(bus, user, "assignment_offer", expires_in_s=-1, text="never to be seen")
         valid = store(bus, user, "assignment_offer", expires_in_s=3600, text="to be seen")
@@ -255,7 +251,7 @@ def test_a_wake_is_told_as_any_event(suite):
         user = fresh("d")
         client = await suite.connect(user, "driver")
         await client.ask("subscribe", channel=f"user.{user}.events")
-        sequence, event_id = store(nats(suite), user, "driver_wake", expires_in_s=60)
+        sequence, event_id = store(connect(suite.stack), user, "driver_wake", expires_in_s=60)
         assert (await client.message("driver_wake"))["data"]["event_id"] == event_id
     run(scenario())
 
@@ -315,7 +311,7 @@ class StuckReader:
 
 def test_what_waits_for_a_client_that_does_not_read_expires_there(suite):
     user = fresh("c")
-    bus, reader = nats(suite), StuckReader(suite, user)
+    bus, reader = connect(suite.stack), StuckReader(suite, user)
     reader.send(op="subscribe", id=2, channel=f"user.{user}.events")
     while reader.frame().get("id") != 2:
         pass
@@ -346,7 +342,7 @@ def test_what_waits_for_a_client_that_does_not_read_expires_there(suite):
 
 def test_what_expires_within_a_reply_that_waits_is_a_tombstone_too(suite):
     user = fresh("c")
-    bus = nats(suite)
+    bus = connect(suite.stack)
     for _ in range(30):
         store(bus, user, text="x" * 8000)
     expires_at = time.time() + 4
