@@ -34,6 +34,14 @@ char *handshake_bearer_header(struct lws *wsi)
     return token;
 }
 
+bool handshake_has_body(struct lws *wsi)
+{
+    char *length = header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    bool has_body = length != NULL && length[strspn(length, "0 ")] != '\0';
+    mem_free(length);
+    return has_body;
+}
+
 char *handshake_content_type(struct lws *wsi)
 {
     return header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);

@@ -289,7 +289,8 @@ static int on_http(struct lws *wsi, struct connection *connection)
     connection->bearer = handshake_bearer_header(wsi);
     connection->content_type = handshake_content_type(wsi);
     connection->signature = handshake_signature(wsi);
-    connection->takes_body = str_equal(connection->method, "POST") || str_equal(connection->method, "PUT");
+    bool may_have_body = str_equal(connection->method, "POST") || str_equal(connection->method, "PUT");
+    connection->takes_body = may_have_body && handshake_has_body(wsi);
     if (!connection->takes_body)
         start_exchange(connection);
     return 0;
