@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "auth/auth.h"
+#include "core/json_text.h"
 
 #define HOST_MAX 253
 #define PORT_DIGITS_MAX 5
@@ -192,15 +193,12 @@ static bool read_keys(const cJSON *root, struct webpush_receiver *receiver, stru
 bool subscription_parse(const char *json, size_t length, bool allows_private, struct subscription *subscription_r,
                         struct strbuf *error)
 {
-    const char *end = NULL;
     if (length > SUBSCRIPTION_JSON_MAX) {
         strbuf_appendf(error, "token: must have at most %d bytes", SUBSCRIPTION_JSON_MAX);
         return false;
     }
-    cJSON *root = memchr(json, '\0', length) != NULL ? NULL : cJSON_ParseWithLengthOpts(json, length, &end, false);
-    while (root != NULL && end < json + length && isspace((unsigned char)*end))
-        end++;
-    bool is_object = cJSON_IsObject(root) && end == json + length;
+    cJSON *root = json_parse_whole(json, length);
+    bool is_object = cJSON_IsObject(root);
     if (!is_object)
         strbuf_append_string(error, "token: must be the JSON of a PushSubscription");
     bool is_good = is_object && read_endpoint(root, allows_private, subscription_r, error) &&
