@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -17,6 +18,7 @@ import websockets
 from hansomdev.stack import Stack
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))  # for the package peers
 # Short intervals, so that what takes N of them is seen within seconds.
 FAST = {"HANSOM_ON_BOOKING_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_NO_VIEWERS_HEARTBEAT_INTERVAL_MS": "1000",
         "HANSOM_AVAILABLE_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_RECONNECT_GRACE_MS": "500",
