@@ -37,7 +37,7 @@ class Authority:
             .sign(self._key, hashes.SHA256()))
         self.ca_file = self.folder / "ca.pem"
         self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
-        self._server_file = self.folder / "server.pem"
+        self.server_file = self.folder / "server.pem"
         self._make_server()
 
     def _make_server(self):
@@ -52,13 +52,13 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256()))
-        self._server_file.touch(mode=0o600)
-        self._server_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private_pem(key))
+        self.server_file.touch(mode=0o600)
+        self.server_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private_pem(key))
 
     def server_context(self, alpn=()):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._server_file)
+        context.load_cert_chain(self.server_file)
         if alpn:
             context.set_alpn_protocols(list(alpn))
         return context
