@@ -64,13 +64,14 @@ class Plan:
             self._next.clear()
             self._always.clear()
 
-    def take(self, key):
-        """None: as usual."""
+    def take(self, key, *, is_somebody=True):
+        """None: as usual. is_somebody: what is planned for everybody counts."""
+        names = (key, None) if is_somebody else (key,)
         with self._lock:
-            for name in (key, None):
+            for name in names:
                 if self._next.get(name):
                     return self._next[name].popleft()
-            for name in (key, None):
+            for name in names:
                 if self._always.get(name) is not None:
                     return self._always[name]
             return None

@@ -114,7 +114,7 @@ class Fcm(HttpServer):
         try:
             if request.path == "/token":
                 request.key = "oauth"
-                return self.plan.take("oauth") or self._give_token(request)
+                return self.plan.take("oauth", is_somebody=False) or self._give_token(request)
             if request.path != f"/v1/projects/{self.project}/messages:send":
                 raise Refused(refusal(404, message="no such path"))
             self._check_bearer(request)

@@ -73,7 +73,7 @@ class Smtp(Peer):
         return answer
 
     async def handle_DATA(self, server, session, envelope):
-        answer = self.plan.take(f"data:{envelope.rcpt_tos[0]}") or "250 2.0.0 queued as 1"
+        answer = self.plan.take(f"data:{envelope.rcpt_tos[0]}", is_somebody=False) or "250 2.0.0 queued as 1"
         if answer.startswith("2") or answer == "cut":
             message = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
             self.mails.add(Mail(envelope, message, session.ssl is not None))
