@@ -5,10 +5,17 @@
  * least 20 and at most 60 minutes old). It lies in notify.provider_tokens; whoever finds it too old offers a new one,
  * and all take the one that won.
  */
+#include <uv.h>
+
 #include "base/base.h"
 
+struct pg;
 struct shared_tokens;
 struct shared_token;
+
+struct shared_tokens *shared_tokens_create(uv_loop_t *loop, struct pg *pg, uint32_t query_timeout_ms);
+/* No token may be left, and the pg gone: no callback of a query may come afterwards. */
+void shared_tokens_destroy(struct shared_tokens **tokens);
 
 /* Makes a new one, issued now; mem_free. NULL: it could not be made. */
 typedef char *shared_token_make(void *context, int64_t now_ms);

@@ -170,7 +170,10 @@ class Stack:
         if name in ("backoffice", "chat-store", "notifier"):
             env["HANSOM_POSTGRES_URL"] = self.postgres_url
         if name == "notifier":
-            env["HANSOM_TEMPLATES_DIR"] = f"{self.root}/services/notifier/templates"
+            # Web Push works out of the box; what has no credentials here is dropped, so that the ladder can be tried.
+            env |= {"HANSOM_TEMPLATES_DIR": f"{self.root}/services/notifier/templates",
+                    "HANSOM_WEBPUSH_VAPID_KEY_FILE": f"{self.secret_dir}/vapid.pem", "HANSOM_WEBPUSH_SUBJECT": "mailto:operator@localhost",
+                    "HANSOM_UNCONFIGURED_PROVIDERS": "drop"}
         return {**env, **self.extra_env}
 
     def _service_arguments(self, name):
