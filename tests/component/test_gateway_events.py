@@ -127,6 +127,7 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
     async def scenario():
         user = fresh("c")
         client = await listen(suite, user)
+        token = suite.token(user, "client")
         sequence, _ = store(connect(suite.stack), user)
         await client.message("policy_notice")
         pid = suite.pid("nats-server")
@@ -135,6 +136,8 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
             await client.send(op="ack", channel=f"user.{user}.events", seq=sequence)
             await client.ask("ping", t=1)
             await client.socket.close(1000)
+            code, problem, headers = await asyncio.to_thread(public, suite, "POST", "/v1/me/events/ack", token, {"seq": sequence})
+            assert code == 503 and problem["code"] == "unavailable" and int(headers["Retry-After"]) >= 1
         finally:
             os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 20
