@@ -80,7 +80,7 @@ CREATE TABLE notify.events (
 );
 CREATE INDEX events_by_id ON notify.events (event_id);
 CREATE INDEX events_open ON notify.events (user_id, seq) WHERE acked_ms IS NULL;
-CREATE INDEX events_collapsing ON notify.events (user_id, collapse_key, event_key) WHERE collapse_key <> '';
+CREATE INDEX events_collapsing ON notify.events (user_id, collapse_key, created_ms) WHERE collapse_key <> '';
 CREATE INDEX events_by_age ON notify.events (created_ms);
 
 -- What is to happen for an event, and when: 1 push, 2 contact.

@@ -31,7 +31,7 @@ const struct setting notifier_setting_rows[] = {
 
     SETTING_INT(S, batch, 500, 1, 5000, "", "Events, steps or deliveries in one statement at most", 0),
     SETTING_INT(S, in_flight_max, 1000, 1, 20000, "", "Attempts under way at most", 0),
-    SETTING_INT(S, claim_lease_ms, 45000, 1000, 600000, "ms",
+    SETTING_INT(S, claim_lease_ms, 15000, 1000, 600000, "ms",
                 "An attempt whose outcome was not recorded is made again after; more than transfer_timeout_ms", 0),
     SETTING_INT(S, poll_ms, 500, 10, 60000, "ms", "What became due is looked for every", 0),
     SETTING_INT(S, retry_base_ms, 1000, 1, 600000, "ms", "Back-off of a delivery's attempts: full jitter, base", 0),
@@ -43,7 +43,7 @@ const struct setting notifier_setting_rows[] = {
 
     SETTING_ENUM(S, unconfigured_providers, "fail", unconfigured_names,
                  "What goes over a provider without settings: fails, or is dropped as if it had been sent", 0),
-    SETTING_INT(S, transfer_timeout_ms, 15000, 100, 120000, "ms", "A provider must have answered within", 0),
+    SETTING_INT(S, transfer_timeout_ms, 10000, 100, 120000, "ms", "A provider must have answered within", 0),
     SETTING_INT(S, connections_per_host, 4, 1, 64, "", "Connections to one provider at most", 0),
     SETTING_INT(S, streams_per_connection, 500, 1, 1000, "", "Requests at once on one HTTP/2 connection at most", 0),
     SETTING_STRING(S, provider_ca_file, "", 4096, "PEM of certificates trusted beside the system's", 0),

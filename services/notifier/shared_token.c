@@ -7,6 +7,7 @@
 #include "pg/pg.h"
 
 #define CHECK_MS 5000
+#define FETCH_MS 50 /* while there is none: the database is about to be connected */
 #define NUMBER_SIZE 24
 
 struct shared_tokens {
@@ -78,6 +79,7 @@ static void offer(struct shared_token *token)
 static void on_timer(uv_timer_t *timer)
 {
     struct shared_token *token = timer->data;
+    uv_timer_set_repeat(timer, token->value == NULL ? FETCH_MS : CHECK_MS);
     if (token->value == NULL || clock_wall_ms() - token->issued_ms >= (int64_t)token->renew_after_ms)
         offer(token);
 }
@@ -93,7 +95,7 @@ struct shared_token *shared_token_create(struct shared_tokens *tokens, const cha
     token->context = context;
     uv_timer_init(tokens->loop, &token->timer);
     token->timer.data = token;
-    uv_timer_start(&token->timer, on_timer, 0, CHECK_MS);
+    uv_timer_start(&token->timer, on_timer, 0, FETCH_MS);
     return token;
 }
 

@@ -33,7 +33,7 @@ static const char take_sql[] =
     "e.acked_ms IS NOT NULL OR (e.seq > 0 AND EXISTS (SELECT FROM notify.acks a WHERE a.user_id = e.user_id "
     "AND a.epoch = e.epoch AND a.seq >= e.seq)), "
     "e.collapse_key <> '' AND EXISTS (SELECT FROM notify.events n WHERE n.user_id = e.user_id "
-    "AND n.collapse_key = e.collapse_key AND n.event_key > e.event_key AND n.type = e.type), "
+    "AND n.collapse_key = e.collapse_key AND (n.created_ms, n.seq) > (e.created_ms, e.seq) AND n.type = e.type), "
     "coalesce(e.type = ANY (c.muted_types), false), coalesce(c.push_off, false), coalesce(c.email_off, false), "
     "coalesce(c.sms_off, false), "
     "CASE t.step WHEN 1 THEN d.timezone IS NOT NULL ELSE (c.email <> '' AND c.email_dead_ms IS NULL) "
