@@ -29,13 +29,13 @@ enum archive_column {
     ARCHIVE_EPOCH,
     ARCHIVE_COLUMN_COUNT,
 };
-/* Its parameters are the columns. Answers (booking_id, seq) of what was there already,
- * and in a first row (NULL, chats that got their first message). */
+/* Its parameters are the columns. Answers one row (NULL, chats that got their first message), rows (seq, 0) of what was
+ * there already, and rows (seq, 1) for the last item of each chat in which something newer had been archived before. */
 extern const char archive_insert_sql[];
 /* Parameters: booking_id[], booking_created[], seq[], epoch[]. Answers (seq, epoch) of those that are not in the
  * archive: their message id belongs to another item. */
 extern const char archive_duplicates_sql[];
-/* Parameters: booking_id[], booking_created[], target_id[]. Empties those messages; answers how many exist. */
+/* Parameters: booking_id[], booking_created[]. Empties what was deleted in those chats, with its edits. */
 extern const char archive_blank_sql[];
 
 struct archive_rows {

@@ -12,17 +12,16 @@
 #define RETRY_BASE_MS 50
 #define RETRY_CAP_MS 2000
 #define POISON_RETRY_MS 30000
-#define BLANK_RETRY_MS 1000
-#define BLANK_TRIES_MAX 20
 #define REPLY_SIZE 256
 
 struct archive_item {
     struct list_node node;
     Hansom__ChatItem *item;
-    uint64_t epoch, sequence, delivered;
+    uint64_t epoch, sequence;
     uint64_t taken_ms;
     int64_t stored_at_ms;
-    bool was_there; /* the batch found it in the archive, or another one in its place */
+    bool was_there;    /* the batch found it in the archive, or another one in its place */
+    bool is_overtaken; /* something newer of its chat was archived before it */
     char reply[REPLY_SIZE];
 };
 
@@ -148,53 +147,41 @@ static void note_outcome(struct archiver *archiver, enum pg_status status, const
 
 /* --- deletions: the content of what was deleted goes too ---------------------------------------------------------- */
 
-static bool is_same_target(const struct archive_item *item, const char *booking_id, const char *message_id)
-{
-    return item->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE && str_equal(item->item->booking_id, booking_id) &&
-           str_equal(item->item->target_id, message_id);
-}
-
-/* The message is not here yet: another replica has it. The deletion comes again until it is. */
-static void put_back_deletion(struct archiver *archiver, const char *booking_id, const char *message_id)
-{
-    LIST_EACH_SAFE(&archiver->batch, node, following)
-    {
-        struct archive_item *item = item_at(node);
-        if (is_same_target(item, booking_id, message_id) && item->delivered < BLANK_TRIES_MAX)
-            put_back(archiver, item, BLANK_RETRY_MS);
-    }
-}
-
 static void on_blanked(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct archiver *archiver = context;
-    if (status != PG_OK) {
-        note_outcome(archiver, status, result);
-        retry_later(archiver);
+    if (status == PG_OK) {
+        finish_batch(archiver);
         return;
     }
-    for (size_t i = 0; i < pg_row_count(result); i++)
-        put_back_deletion(archiver, pg_value(result, i, 0), pg_value(result, i, 1));
-    finish_batch(archiver);
+    note_outcome(archiver, status, result);
+    retry_later(archiver);
+}
+
+/* Whichever of a message and its deletion is archived later finds the other. Deletions and edits always look; a message
+ * only when its chat has got ahead of it, or when an earlier try may have seen that. */
+static bool may_be_deleted(const struct archive_item *item)
+{
+    bool is_change = item->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE ||
+                     item->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_EDIT;
+    return is_change || item->is_overtaken || item->was_there;
 }
 
 static void blank_deleted(struct archiver *archiver)
 {
-    struct pg_array bookings, created, targets;
+    struct pg_array bookings, created;
     pg_array_begin(&bookings);
     pg_array_begin(&created);
-    pg_array_begin(&targets);
     LIST_EACH(&archiver->batch, node)
     {
         const struct archive_item *item = item_at(node);
-        if (item->item->kind != HANSOM__CHAT_KIND__CHAT_KIND_DELETE)
+        if (!may_be_deleted(item))
             continue;
         pg_array_text(&bookings, item->item->booking_id);
         pg_array_int(&created, item->item->booking_created_at_ms);
-        pg_array_text(&targets, item->item->target_id);
     }
-    if (targets.count > 0) {
-        const char *const parameters[] = {pg_array_end(&bookings), pg_array_end(&created), pg_array_end(&targets)};
+    if (bookings.count > 0) {
+        const char *const parameters[] = {pg_array_end(&bookings), pg_array_end(&created)};
         pg_query(archiver->store->archive_pg, archive_blank_sql, ARRAY_LEN(parameters), parameters,
                  query_timeout_ms(archiver->store), on_blanked, archiver);
     } else {
@@ -202,7 +189,6 @@ static void blank_deleted(struct archiver *archiver)
     }
     pg_array_finish(&bookings);
     pg_array_finish(&created);
-    pg_array_finish(&targets);
 }
 
 /* --- what was there already --------------------------------------------------------------------------------------- */
@@ -247,19 +233,29 @@ static void ask_for_duplicates(struct archiver *archiver)
     pg_array_finish(&epochs);
 }
 
-/* Row 0 counts the chats that begin; the others are what was there. */
+static bool note_row(struct archiver *archiver, uint64_t sequence, bool is_overtaken)
+{
+    LIST_EACH(&archiver->batch, node)
+    {
+        struct archive_item *item = item_at(node);
+        if (item->sequence != sequence)
+            continue;
+        item->was_there |= !is_overtaken;
+        item->is_overtaken |= is_overtaken;
+    }
+    return !is_overtaken;
+}
+
+/* True: something was there already. */
 static bool note_inserted(struct archiver *archiver, const struct pg_result *result)
 {
     bool is_any_there = false;
     for (size_t row = 0; row < pg_row_count(result); row++) {
-        if (pg_value(result, row, 0) == NULL) {
-            metrics_add(archiver->store->metrics, METRIC_CHAT_CHATS, 0, 0, (uint64_t)pg_value_int(result, row, 1));
-            continue;
-        }
-        uint64_t sequence = (uint64_t)pg_value_int(result, row, 1);
-        LIST_EACH(&archiver->batch, node)
-        item_at(node)->was_there |= item_at(node)->sequence == sequence;
-        is_any_there = true;
+        int64_t value = pg_value_int(result, row, 1);
+        if (pg_value(result, row, 0) == NULL)
+            metrics_add(archiver->store->metrics, METRIC_CHAT_CHATS, 0, 0, (uint64_t)value);
+        else
+            is_any_there |= note_row(archiver, (uint64_t)pg_value_int(result, row, 0), value != 0);
     }
     return is_any_there;
 }
@@ -347,7 +343,7 @@ static void send_batch(struct archiver *archiver)
     archive_rows_begin(&rows);
     LIST_EACH(&archiver->batch, node)
     {
-        item_at(node)->was_there = false;
+        item_at(node)->was_there = item_at(node)->is_overtaken = false;
         archive_rows_add(&rows, item_at(node)->item, item_at(node)->epoch, item_at(node)->sequence);
     }
     archive_rows_end(&rows, parameters);
@@ -400,7 +396,6 @@ static void on_pulled(void *context, const struct bus_pulled *pulled)
     item->item = unpacked;
     item->epoch = bus_stream_epoch(archiver->store->bus, STREAM_CHAT);
     item->sequence = message->sequence;
-    item->delivered = pulled->delivered;
     item->stored_at_ms = message->stored_at_ms;
     item->taken_ms = clock_monotonic_ms();
     ASSERT(str_copy(item->reply, sizeof(item->reply), message->reply));

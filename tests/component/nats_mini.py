@@ -5,12 +5,13 @@ import socket
 
 
 class Nats:
-    def __init__(self, port):
+    def __init__(self, port, user=None, password=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
         self.file = self.socket.makefile("rb")
         self.file.readline()  # INFO
         self.inbox = "_INBOX.test." + os.urandom(6).hex()
-        self.send(b'CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\nSUB %s 1\r\n' % self.inbox.encode())
+        options = {"verbose": False, "headers": True, "no_responders": True, **({"user": user, "pass": password} if user else {})}
+        self.send(b"CONNECT %s\r\nSUB %s 1\r\n" % (json.dumps(options).encode(), self.inbox.encode()))
 
     def send(self, data):
         self.socket.sendall(data)
@@ -45,6 +46,14 @@ class Nats:
         """The last message of a stream on a subject, None if there is none."""
         headers, data = self.request("$JS.API.DIRECT.GET." + stream, json.dumps({"last_by_subj": subject}).encode())
         return None if headers.startswith(b"NATS/1.0 ") else data
+
+    def store(self, subject, data):
+        """Into the stream that listens to the subject; the sequence."""
+        return json.loads(self.request(subject, data)[1])["seq"]
+
+    def has_sequence(self, stream, sequence):
+        headers, _ = self.request("$JS.API.DIRECT.GET." + stream, json.dumps({"seq": sequence}).encode())
+        return not headers.startswith(b"NATS/1.0 404")
 
     def key(self, bucket, key):
         return self.last("KV_" + bucket, f"$KV.{bucket}.{key}")
