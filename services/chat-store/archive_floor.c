@@ -7,7 +7,7 @@ struct archive_floor {
     struct chat_store *store;
     struct bus_request *request;
     uv_timer_t timer;
-    uint64_t epoch, asked_epoch, sequence;
+    uint64_t epoch, asked_epoch, sequence, pending;
 };
 
 static void on_info(void *context, enum bus_status status, const struct bus_consumer_info *info)
@@ -19,7 +19,8 @@ static void on_info(void *context, enum bus_status status, const struct bus_cons
     floor->epoch = floor->asked_epoch;
     floor->sequence = info->ack_floor;
     service_set_condition(floor->store->service, "archive_position", true);
-    metrics_gauge_set(floor->store->metrics, METRIC_CHAT_PENDING, 0, 0, (int64_t)(info->pending + info->outstanding));
+    floor->pending = info->pending + info->outstanding;
+    metrics_gauge_set(floor->store->metrics, METRIC_CHAT_PENDING, 0, 0, (int64_t)floor->pending);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -63,4 +64,9 @@ Hansom__ArchivedUpTo archive_floor_get(const struct archive_floor *floor)
     up_to.epoch = floor->epoch;
     up_to.seq = floor->sequence;
     return up_to;
+}
+
+bool archive_floor_is_caught_up(const struct archive_floor *floor)
+{
+    return floor->epoch > 0 && floor->pending == 0;
 }

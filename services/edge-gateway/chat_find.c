@@ -1,9 +1,11 @@
 #include "chat_find.h"
 
+#include "base/clock.h"
+#include "proto/stream_limits.h"
 #include "proto/subjects.h"
 
 #define ARCHIVE_TIMEOUT_MS 1000
-#define WALK_MAX 2000
+#define WALK_MAX 2000 /* less than the stream keeps of a chat */
 
 struct chat_find {
     struct gateway *gateway;
@@ -11,6 +13,7 @@ struct chat_find {
     uint64_t epoch;
     struct bus_request *request;
     struct bus_walk *walk;
+    bool is_all_in_stream; /* nothing of this chat has left the stream yet */
     unsigned looked_at;
     Hansom__StoredChatItem *found;
     chat_find_cb *callback;
@@ -83,8 +86,19 @@ static void on_archive(void *context, enum bus_status status, const struct bus_m
         if (answer->archived != NULL && answer->archived->epoch == find->epoch)
             from = answer->archived->seq + 1;
     }
+    bool is_answered = answer != NULL && *answer->error_code == '\0';
     hansom__chat_find_reply__free_unpacked(answer, NULL);
-    walk_from(find, from);
+    if (is_answered || find->is_all_in_stream)
+        walk_from(find, from);
+    else
+        find->callback(find->context, BUS_TIMEOUT, NULL);
+}
+
+/* Made after the stream and not longer ago than it keeps things: then it can do without the archive. */
+static bool is_all_in_stream(const Hansom__Booking *booking, uint64_t epoch)
+{
+    return booking->created_at_ms >= (int64_t)epoch &&
+           booking->created_at_ms > clock_wall_ms() - CHAT_MAX_AGE_S * 1000ll;
 }
 
 struct chat_find *chat_find_start(struct gateway *gateway, const Hansom__Booking *booking, const char *message_id,
@@ -95,6 +109,7 @@ struct chat_find *chat_find_start(struct gateway *gateway, const Hansom__Booking
     ASSERT(str_copy(find->booking_id, sizeof(find->booking_id), booking->booking_id));
     ASSERT(str_copy(find->message_id, sizeof(find->message_id), message_id));
     find->epoch = bus_stream_epoch(gateway->bus, "CHAT");
+    find->is_all_in_stream = is_all_in_stream(booking, find->epoch);
     find->callback = callback;
     find->context = context;
     Hansom__ChatFindRequest message = HANSOM__CHAT_FIND_REQUEST__INIT;

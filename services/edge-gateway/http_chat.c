@@ -4,6 +4,7 @@
 #include "acl.h"
 #include "base/clock.h"
 #include "channel_items.h"
+#include "chat_store_item.h"
 #include "http_api_priv.h"
 #include "proto/subjects.h"
 
@@ -163,13 +164,26 @@ static void ask_page(struct http_exchange *exchange)
 
 /* --- rights ------------------------------------------------------------------------------------------------------- */
 
-static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+static void on_announced(void *context, enum bus_status status, const struct bus_ack *ack)
 {
     struct http_exchange *exchange = context;
     (void)ack;
     exchange->request = NULL;
     if (status == BUS_OK)
         ask_page(exchange);
+    else
+        http_fail_bus(exchange);
+}
+
+/* As with a subscription: nobody reads a chat without those in it being told. */
+static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+{
+    struct http_exchange *exchange = context;
+    (void)ack;
+    exchange->request = NULL;
+    if (status == BUS_OK)
+        exchange->request = chat_announce_support(exchange->gateway->bus, exchange->entry->booking, exchange->principal,
+                                                  on_announced, exchange);
     else
         http_fail_bus(exchange);
 }
