@@ -34,6 +34,11 @@ void pg_on_state(struct pg *pg, pg_state_cb *callback, void *context);
 void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
               uint32_t timeout_ms, pg_result_cb *callback, void *context);
 
+/* The same for a statement that comes often: each connection has the server parse and plan it once. sql must live as
+ * long as the pool. Where the plan should depend on how much a parameter holds (arrays), pg_query is better. */
+void pg_query_prepared(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
+                       uint32_t timeout_ms, pg_result_cb *callback, void *context);
+
 size_t pg_row_count(const struct pg_result *result);
 /* Rows that an INSERT, UPDATE or DELETE touched. */
 size_t pg_affected(const struct pg_result *result);
