@@ -1,6 +1,6 @@
 #include "archive_floor.h"
 
-#define INTERVAL_MS 200
+#define INTERVAL_MS 50 /* what is not below the floor is looked for in the stream, item by item */
 #define TIMEOUT_MS 1000
 
 struct archive_floor {

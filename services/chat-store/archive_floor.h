@@ -1,7 +1,7 @@
 #ifndef HANSOM_ARCHIVE_FLOOR_H
 #define HANSOM_ARCHIVE_FLOOR_H
 /* Up to where the archive is complete, whichever replica wrote it: the acknowledgement floor of the shared consumer,
- * asked for a few times a second. */
+ * asked for many times a second. */
 #include "chat_store.h"
 
 struct archive_floor *archive_floor_create(struct chat_store *store);

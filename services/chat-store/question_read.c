@@ -7,11 +7,13 @@
 #define TEXT(value) #value
 #define NUMBER(value) TEXT(value)
 
+/* sql: a literal. */
 static void ask(struct question *question, const char *sql, size_t count, const char *const *parameters,
                 pg_result_cb *callback)
 {
     question->pending++;
-    pg_query(question->store->query_pg, sql, count, parameters, query_timeout_ms(question->store), callback, question);
+    pg_query_prepared(question->store->query_pg, sql, count, parameters, query_timeout_ms(question->store), callback,
+                      question);
 }
 
 static bool is_id(const char *text)
@@ -69,8 +71,8 @@ bool question_find(struct question *question, const uint8_t *data, size_t length
         const char *const parameters[] = {request->booking_id, number_text(created, request->booking_created_at_ms),
                                           request->message_id};
         ask(question,
-            "SELECT " STORED_COLUMNS " FROM chat.items i " STORED_JOINS
-            "WHERE i.booking_id = $1 AND i.booking_created_ms = $2::bigint AND i.message_id = $3",
+            "SELECT " STORED_COLUMNS " FROM chat.items i " STORED_JOINS(
+                "$2::bigint") "WHERE i.booking_id = $1 AND i.booking_created_ms = $2::bigint AND i.message_id = $3",
             ARRAY_LEN(parameters), parameters, on_found);
     }
     hansom__chat_find_request__free_unpacked(request, NULL);
@@ -142,8 +144,8 @@ static void on_marks(void *context, enum pg_status status, const struct pg_resul
 
 static const char tail_sql[] =
     "SELECT " STORED_COLUMNS " FROM (SELECT * FROM chat.items i WHERE " IN_CHAT " AND " UP_TO_FLOOR
-    " AND i.kind IN (1, 4) ORDER BY i.epoch DESC, i.seq DESC LIMIT $5::bigint) i " STORED_JOINS
-    "ORDER BY i.epoch DESC, i.seq DESC";
+    " AND i.kind IN (1, 4) ORDER BY i.epoch DESC, i.seq DESC LIMIT $5::bigint) i " STORED_JOINS(
+        "$2::bigint") "ORDER BY i.epoch DESC, i.seq DESC";
 
 static const char position_sql[] =
     "SELECT l.epoch, l.seq, (SELECT count(*) FROM (SELECT FROM chat.items i WHERE " IN_CHAT " AND " UP_TO_FLOOR
@@ -218,7 +220,8 @@ static void on_page_after(void *context, enum pg_status status, const struct pg_
 #define PAGE(comparison, direction)                                                                                    \
     "SELECT " STORED_COLUMNS ", $5::bigint FROM (SELECT * FROM chat.items i WHERE " IN_CHAT                            \
     " AND (i.epoch, i.seq) " comparison " ($3::bigint, $4::bigint) AND i.kind IN (1, 4) ORDER BY i.epoch " direction   \
-    ", i.seq " direction " LIMIT $5::bigint + 1) i " STORED_JOINS "ORDER BY i.epoch " direction ", i.seq " direction
+    ", i.seq " direction " LIMIT $5::bigint + 1) i " STORED_JOINS("$2::bigint") "ORDER BY i.epoch " direction          \
+                                                                                ", i.seq " direction
 static const char page_before_sql[] = PAGE("<", "DESC");
 static const char page_after_sql[] = PAGE(">", "ASC");
 
@@ -288,8 +291,8 @@ static void on_list(void *context, enum pg_status status, const struct pg_result
                                  "LEFT JOIN chat.marks m ON m.booking_id = c.booking_id AND m.user_id = $1 "           \
                                  "LEFT JOIN chat.items i ON i.booking_id = c.booking_id AND i.booking_created_ms = "   \
                                  "c.booking_created_ms "                                                               \
-                                 "AND i.epoch = c.last_message_epoch AND i.seq = c.last_message_seq " STORED_JOINS     \
-                                 "ORDER BY c.last_item_ms DESC"
+                                 "AND i.epoch = c.last_message_epoch AND i.seq = c.last_message_seq " STORED_JOINS(    \
+                                     "i.booking_created_ms") "ORDER BY c.last_item_ms DESC"
 static const char list_of_client_sql[] = LIST("client_id");
 static const char list_of_driver_sql[] = LIST("driver_id");
 
