@@ -17,6 +17,7 @@
 #define SUBJECT_IN_VIEWERS "in.%u.driver.%s.viewers" /* gateway -> presence: Viewers; p of the driver */
 #define SUBJECT_IN_VIEWERS_PARTITION "in.%u.driver.*.viewers"
 #define SUBJECT_IN_EVENTS "in.user.%s.events" /* -> stream EVENTS: UserEvent */
+#define SUBJECT_IN_ACK "in.user.%s.ack"       /* gateway, presence -> stream EVENT_ACKS: EventAck */
 #define SUBJECT_IN_CHAT "in.booking.%s.chat"  /* gateway, backoffice -> stream CHAT: ChatItem */
 #define SUBJECT_IN_MARK "in.booking.%s.mark"  /* gateway -> stream CHAT_MARKS: ChatItem of kind receipt */
 
@@ -55,6 +56,16 @@
 #define SUBJECT_RPC_CHAT_HISTORY "rpc.chat.history" /* ChatHistoryRequest -> ChatHistoryReply */
 #define SUBJECT_RPC_CHAT_LIST "rpc.chat.list"       /* ChatListRequest -> ChatListReply */
 #define SUBJECT_RPC_CHAT_ERASE "rpc.chat.erase"     /* ChatEraseRequest -> ChatEraseReply */
+
+/* Requests to notifier (queue group "notifier"); each answers NotifyReply unless said otherwise. */
+#define SUBJECT_RPC_NOTIFY_DEVICE_PUT "rpc.notify.device.put"       /* DevicePut */
+#define SUBJECT_RPC_NOTIFY_DEVICE_DELETE "rpc.notify.device.delete" /* DeviceDelete */
+#define SUBJECT_RPC_NOTIFY_CONTACTS_PUT "rpc.notify.contacts.put"   /* ContactsPut */
+#define SUBJECT_RPC_NOTIFY_ERASE "rpc.notify.erase"                 /* NotifyEraseRequest */
+#define SUBJECT_RPC_NOTIFY_SMS_STATUS "rpc.notify.sms_status" /* SmsStatus; `forbidden`: not signed by the provider */
+#define SUBJECT_RPC_NOTIFY_LEDGER "rpc.notify.ledger"         /* LedgerRequest -> LedgerReply */
+#define SUBJECT_RPC_NOTIFY_DEAD "rpc.notify.dead"             /* DeadRequest -> DeadReply */
+#define SUBJECT_RPC_NOTIFY_REPLAY "rpc.notify.replay"         /* ReplayRequest -> ReplayReply */
 
 /* Key-value buckets: the subject of a key is $KV.<bucket>.<key>. */
 #define BUCKET_BOOKINGS "bookings"     /* key booking id: Booking; written by backoffice only */

@@ -64,28 +64,22 @@ static void write_claims(struct json_writer *json, const struct token_request *r
     json_end_object(json);
 }
 
-static int fill(jwt_t *token, const struct signer *signer, const struct token_request *request)
+static int fill(jwt_t *token, const struct signer *signer, const char *claims_json)
 {
-    struct strbuf claims;
-    struct json_writer json;
-    strbuf_init(&claims, 512);
-    json_writer_init(&json, &claims);
-    write_claims(&json, request);
-    int error = jwt_add_grants_json(token, claims.data);
-    strbuf_finish(&claims);
-    if (error == 0)
+    int error = jwt_add_grants_json(token, claims_json);
+    if (error == 0 && *signer->kid != '\0')
         error = jwt_add_header(token, "kid", signer->kid);
     if (error == 0)
         error = jwt_set_alg(token, signer->algorithm, (const unsigned char *)signer->key.data, (int)signer->key.length);
     return error;
 }
 
-char *token_sign(struct signer *signer, const struct token_request *request, char **error_r)
+char *claims_sign(struct signer *signer, const char *claims_json, char **error_r)
 {
     jwt_t *token = NULL;
     int error = jwt_new(&token);
     if (error == 0)
-        error = fill(token, signer, request);
+        error = fill(token, signer, claims_json);
     char *encoded = error == 0 ? jwt_encode_str(token) : NULL;
     char *result = encoded == NULL ? NULL : mem_strdup(encoded);
     if (result == NULL)
@@ -93,6 +87,18 @@ char *token_sign(struct signer *signer, const struct token_request *request, cha
     free(encoded);
     jwt_free(token);
     return result;
+}
+
+char *token_sign(struct signer *signer, const struct token_request *request, char **error_r)
+{
+    struct strbuf claims;
+    struct json_writer json;
+    strbuf_init(&claims, 512);
+    json_writer_init(&json, &claims);
+    write_claims(&json, request);
+    char *token = claims_sign(signer, claims.data, error_r);
+    strbuf_finish(&claims);
+    return token;
 }
 
 const char *const *role_default_scopes(const char *role)

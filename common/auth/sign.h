@@ -4,7 +4,8 @@
 #include "base/base.h"
 
 struct signer;
-/* alg: ES256, RS256 or HS256; key_path: PEM private key, or the secret for HS256. NULL with *error_r (mem_free). */
+/* alg: ES256, RS256 or HS256; kid: "" if tokens carry none; key_path: PEM private key, or the secret for HS256. NULL
+ * with *error_r (mem_free). */
 struct signer *signer_load(const char *key_path, const char *kid, const char *alg, char **error_r);
 void signer_destroy(struct signer **signer);
 
@@ -19,6 +20,10 @@ struct token_request {
 };
 /* The compact token, to be freed with mem_free; NULL with *error_r (mem_free). */
 char *token_sign(struct signer *signer, const struct token_request *request, char **error_r);
+
+/* A compact token of any claims (the text of one JSON object), without a kid when the signer's is "". The caller frees
+ * it with mem_free; NULL with *error_r (mem_free). */
+char *claims_sign(struct signer *signer, const char *claims_json, char **error_r);
 
 /* The scopes that a role gets when the session asks for none; NULL-terminated. */
 const char *const *role_default_scopes(const char *role);

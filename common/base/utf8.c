@@ -12,24 +12,47 @@ static int following(unsigned char first, unsigned char *low, unsigned char *hig
     return first >= 0xf0 && first <= 0xf4 ? 3 : -1;
 }
 
+size_t utf8_char_length(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    unsigned char low, high;
+    if (length == 0)
+        return 0;
+    if (*at < 0x80)
+        return 1;
+    int count = following(*at, &low, &high);
+    if (count < 0 || length - 1 < (size_t)count)
+        return 0;
+    for (int i = 1; i <= count; i++) {
+        if (at[i] < low || at[i] > high)
+            return 0;
+        low = 0x80;
+        high = 0xbf;
+    }
+    return (size_t)count + 1;
+}
+
 bool utf8_is_valid(const char *text, size_t length)
 {
-    const unsigned char *at = (const unsigned char *)text, *end = at + length;
-    while (at < end) {
-        unsigned char low, high;
-        if (*at < 0x80) {
+    size_t at = 0;
+    while (at < length) {
+        if ((unsigned char)text[at] < 0x80) {
             at++;
             continue;
         }
-        int count = following(*at++, &low, &high);
-        if (count < 0 || end - at < count)
+        size_t count = utf8_char_length(text + at, length - at);
+        if (count == 0)
             return false;
-        for (; count > 0; count--, at++) {
-            if (*at < low || *at > high)
-                return false;
-            low = 0x80;
-            high = 0xbf;
-        }
+        at += count;
     }
     return true;
+}
+
+size_t utf8_cut(const char *text, size_t length, size_t limit)
+{
+    if (length <= limit)
+        return length;
+    while (limit > 0 && ((unsigned char)text[limit] & 0xc0) == 0x80)
+        limit--;
+    return limit;
 }

@@ -105,6 +105,9 @@ struct bus_request *bus_kv_get(struct bus *bus, const char *bucket, const char *
 struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uint64_t sequence, uint32_t timeout_ms,
                                         bus_reply_cb *callback, void *context);
 
+/* Removes all messages of a subject from a stream. BUS_OK: they are gone. The reply is always NULL. */
+struct bus_request *bus_purge_subject(struct bus *bus, const char *stream, const char *subject, uint32_t timeout_ms,
+                                      bus_reply_cb *callback, void *context);
 /*
  * When a stream of proto/streams.def was made (ms since 1970): sequences of another epoch mean nothing. 0 before the
  * first connect.

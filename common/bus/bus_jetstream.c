@@ -183,6 +183,29 @@ struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uin
     return bus_request(bus, subject, body, (size_t)length, timeout_ms, callback, context);
 }
 
+static void on_purged(struct bus_request *request, enum bus_status status, natsMsg *message)
+{
+    cJSON *root = status == BUS_OK
+                      ? cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message))
+                      : NULL;
+    if (status == BUS_OK && !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "success")))
+        status = BUS_ERROR;
+    cJSON_Delete(root);
+    request->callback.reply(request->context, status, NULL);
+}
+
+struct bus_request *bus_purge_subject(struct bus *bus, const char *stream, const char *subject, uint32_t timeout_ms,
+                                      bus_reply_cb *callback, void *context)
+{
+    char api_subject[128], body[256];
+    snprintf(api_subject, sizeof(api_subject), "$JS.API.STREAM.PURGE.%s", stream);
+    int length = snprintf(body, sizeof(body), "{\"filter\":\"%s\"}", subject);
+    struct bus_outgoing outgoing = {.subject = api_subject, .data = body, .length = (size_t)length};
+    struct bus_request *request = bus_request_send(bus, &outgoing, timeout_ms, on_purged, context);
+    request->callback.reply = callback;
+    return request;
+}
+
 static void on_info(struct bus_request *request, enum bus_status status, natsMsg *message)
 {
     struct bus_consumer_info info = {0};

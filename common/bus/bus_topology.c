@@ -39,8 +39,10 @@ static const struct consumer_row {
     const char *stream, *name;
     uint64_t ack_wait_s;
     int max_ack_pending;
+    const char *deliver;
 } consumers[] = {
-#define CONSUMER(stream, name, ack_wait_s, max_ack_pending) {#stream, #name, ack_wait_s, max_ack_pending},
+#define CONSUMER(stream, name, ack_wait_s, max_ack_pending, deliver)                                                   \
+    {#stream, #name, ack_wait_s, max_ack_pending, #deliver},
 #include "proto/streams.def"
 };
 
@@ -217,7 +219,7 @@ static void send_consumer(struct bus_topology *topology, const struct consumer_r
     json_key(&json, "config");
     json_begin_object(&json);
     json_kv_string(&json, "durable_name", row->name);
-    json_kv_string(&json, "deliver_policy", "all");
+    json_kv_string(&json, "deliver_policy", row->deliver);
     json_kv_string(&json, "ack_policy", "explicit");
     json_kv_string(&json, "replay_policy", "instant");
     json_kv_uint(&json, "ack_wait", row->ack_wait_s * NANOSECONDS_PER_S);

@@ -67,3 +67,21 @@ void pg_array_finish(struct pg_array *array)
 {
     strbuf_finish(&array->text);
 }
+
+void pg_arrays_begin(struct pg_array *arrays, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pg_array_begin(&arrays[i]);
+}
+
+void pg_arrays_end(struct pg_array *arrays, size_t count, const char **parameters_r)
+{
+    for (size_t i = 0; i < count; i++)
+        parameters_r[i] = pg_array_end(&arrays[i]);
+}
+
+void pg_arrays_finish(struct pg_array *arrays, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pg_array_finish(&arrays[i]);
+}

@@ -17,4 +17,9 @@ void pg_array_bool(struct pg_array *array, bool value);
 const char *pg_array_end(struct pg_array *array);
 void pg_array_finish(struct pg_array *array);
 
+/* The columns of many rows at once. `parameters_r` gets `count` texts, which live as long as the arrays. */
+void pg_arrays_begin(struct pg_array *arrays, size_t count);
+void pg_arrays_end(struct pg_array *arrays, size_t count, const char **parameters_r);
+void pg_arrays_finish(struct pg_array *arrays, size_t count);
+
 #endif

@@ -4,23 +4,11 @@
 
 #include "wire/decode_priv.h"
 
-#define SEQUENCE_MAX 9007199254740991.0 /* 2^53 - 1: what a JSON number carries exactly */
 #define URL_MAX 2048
 #define CONTENT_TYPE_MAX 100
 #define NAME_MAX_BYTES 255
 
 /* --- in ----------------------------------------------------------------------------------------------------------- */
-
-static bool decode_id(struct decoder *decoder, const char *name, bool is_required, char **id_r)
-{
-    const char *id = NULL;
-    if (!decode_string(decoder, name, is_required, ID_LENGTH_MAX, &id))
-        return false;
-    if (!id_is_valid(id, strlen(id)))
-        return decode_fail(decoder, name, "must be 1 to 64 of A-Z a-z 0-9 _ -");
-    *id_r = (char *)id;
-    return true;
-}
 
 static bool decode_integer(struct decoder *decoder, const char *name, uint64_t *value_r)
 {

@@ -74,6 +74,56 @@ bool decode_string(struct decoder *decoder, const char *name, bool is_required, 
     return true;
 }
 
+bool decode_id(struct decoder *decoder, const char *name, bool is_required, char **id_r)
+{
+    const char *id = NULL;
+    if (!decode_string(decoder, name, is_required, ID_LENGTH_MAX, &id))
+        return false;
+    if (!id_is_valid(id, strlen(id)))
+        return decode_fail(decoder, name, "must be 1 to 64 of A-Z a-z 0-9 _ -");
+    *id_r = (char *)id;
+    return true;
+}
+
+bool decode_sequence(struct decoder *decoder, const char *name, uint64_t min, uint64_t *sequence_r)
+{
+    double value = 0;
+    if (!decode_number(decoder, name, true, (double)min, SEQUENCE_MAX, &value))
+        return false;
+    if (value != floor(value))
+        return decode_fail(decoder, name, "must be an integer");
+    *sequence_r = (uint64_t)value;
+    return true;
+}
+
+/* An escaped NUL would silently end the C string it stands in. */
+static bool has_nul(const char *text, size_t length)
+{
+    if (memchr(text, '\0', length) != NULL)
+        return true;
+    const char *end = text + length;
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), "\\u0000", 6)) != NULL; at += 6) {
+        size_t backslashes = 0;
+        while (at - backslashes > text && at[-(ptrdiff_t)backslashes - 1] == '\\')
+            backslashes++;
+        if (backslashes % 2 == 0)
+            return true;
+    }
+    return false;
+}
+
+cJSON *json_object_parse(const char *text, size_t length)
+{
+    const char *end = NULL;
+    cJSON *root = has_nul(text, length) ? NULL : cJSON_ParseWithLengthOpts(text, length, &end, false);
+    while (root != NULL && end < text + length && strchr(" \t\r\n", *end) != NULL)
+        end++;
+    if (cJSON_IsObject(root) && end == text + length)
+        return root;
+    cJSON_Delete(root);
+    return NULL;
+}
+
 void decode_must_match(struct decoder *decoder, const char *name, bool is_required, const char *expected)
 {
     const char *value = NULL;

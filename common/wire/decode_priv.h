@@ -24,6 +24,11 @@ bool decode_time(struct decoder *decoder, const char *name, bool is_required, in
 /* 1..max_length bytes without control characters. */
 bool decode_string(struct decoder *decoder, const char *name, bool is_required, size_t max_length,
                    const char **value_r);
+/* id_is_valid. The text belongs to the object. */
+bool decode_id(struct decoder *decoder, const char *name, bool is_required, char **id_r);
+#define SEQUENCE_MAX 9007199254740991.0 /* 2^53 - 1: what a JSON number carries exactly */
+/* Required; an integer from min to SEQUENCE_MAX. */
+bool decode_sequence(struct decoder *decoder, const char *name, uint64_t min, uint64_t *sequence_r);
 /* Absent, or exactly this text. */
 void decode_must_match(struct decoder *decoder, const char *name, bool is_required, const char *expected);
 

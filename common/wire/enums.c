@@ -12,6 +12,7 @@ static const char *const presence_statuses[] = {NULL, "online", "late", "offline
 static const char *const presence_reasons[] = {NULL, "heartbeat", "leave", "timeout", "gateway_lost", "superseded"};
 static const char *const policy_whys[] = {NULL, "available", "on_booking", "low_power", "no_viewers"};
 
+static const char *const push_providers[] = {NULL, "fcm", "apns", "webpush"};
 static const char *const receipt_kinds[] = {NULL, "delivered", "read"};
 static const char *const chat_events[] = {NULL, "status_changed", "support_joined"};
 
@@ -97,6 +98,16 @@ const char *app_state_text(Hansom__AppState state)
 Hansom__AppState app_state_from_text(const char *text)
 {
     return (Hansom__AppState)VALUE_OF(app_states, text);
+}
+
+const char *push_provider_text(Hansom__PushProvider provider)
+{
+    return TEXT_OF(push_providers, provider);
+}
+
+Hansom__PushProvider push_provider_from_text(const char *text)
+{
+    return (Hansom__PushProvider)VALUE_OF(push_providers, text);
 }
 
 const char *stale_cause_text(Hansom__StaleCause cause)

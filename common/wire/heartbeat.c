@@ -56,5 +56,6 @@ bool heartbeat_decode(const struct cJSON *data, const char *driver_id, Hansom__H
                                                           "must be normal, low_battery or low_data");
     beat_r->app_state = (Hansom__AppState)decode_choice(&decoder, "app_state", false, app_state_value,
                                                         "must be foreground or background");
+    decode_id(&decoder, "wake_id", false, &beat_r->wake_id);
     return !decoder.has_failed;
 }

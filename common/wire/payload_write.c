@@ -150,6 +150,16 @@ void user_event_write(struct json_writer *json, const Hansom__UserEvent *event)
     json_end_object(json);
 }
 
+void user_event_tombstone_write(struct json_writer *json, const Hansom__UserEvent *event)
+{
+    json_begin_object(json);
+    json_kv_string(json, "type", "expired");
+    json_kv_string(json, "event_id", event->event_id);
+    json_kv_string(json, "expired_type", event->type);
+    json_kv_time(json, "expires_at", event->expires_at_ms);
+    json_end_object(json);
+}
+
 void policy_fields_write(struct json_writer *json, const Hansom__DriverPolicy *policy)
 {
     json_kv_uint(json, "heartbeat_interval_ms", policy->heartbeat_interval_ms);

@@ -58,6 +58,8 @@ const char *power_mode_text(Hansom__PowerMode mode);
 Hansom__PowerMode power_mode_from_text(const char *text);
 const char *app_state_text(Hansom__AppState state);
 Hansom__AppState app_state_from_text(const char *text);
+const char *push_provider_text(Hansom__PushProvider provider);
+Hansom__PushProvider push_provider_from_text(const char *text);
 const char *stale_cause_text(Hansom__StaleCause cause);
 const char *presence_status_text(Hansom__PresenceStatus status);
 const char *presence_reason_text(Hansom__PresenceReason reason);
@@ -100,6 +102,8 @@ enum client_op {
 const char *client_op_name(enum client_op op);
 
 struct cJSON;
+/* One JSON object and nothing else, no NUL in it or in its strings; else NULL. cJSON_Delete. */
+struct cJSON *json_object_parse(const char *text, size_t length);
 
 /* One frame. Strings point into `root`; absent ones are NULL. Free with client_frame_finish. */
 struct client_frame {
@@ -134,9 +138,29 @@ void client_frame_finish(struct client_frame *frame);
 MUST_CHECK bool location_decode(const struct cJSON *data, const char *booking_id, const char *driver_id,
                                 Hansom__LocationBatch *batch_r, char *error, size_t error_size);
 void location_batch_finish(Hansom__LocationBatch *batch);
-/* type must be "heartbeat"; availability and timestamp are required. Strings of beat_r are the caller's driver_id. */
+/* type must be "heartbeat"; availability and timestamp are required. Strings of beat_r are the caller's driver_id and,
+ * if it is given, wake_id of `data`. */
 MUST_CHECK bool heartbeat_decode(const struct cJSON *data, const char *driver_id, Hansom__Heartbeat *beat_r,
                                  char *error, size_t error_size);
+
+#define DEVICE_TOKEN_MAX 4096
+#define DEVICE_PLATFORM_MAX 32
+#define DEVICE_LOCALE_MAX 35
+#define DEVICE_TIMEZONE_MAX 64
+/*
+ * Body of PUT /v1/me/devices/{id}: provider (fcm, apns, webpush), token, platform?, locale? (shape of BCP 47),
+ * timezone? (shape of an IANA name). A webpush token is a PushSubscription, as an object or as its JSON in a string:
+ * endpoint (https), keys.p256dh, keys.auth; it comes out as JSON of just these. Strings of put_r are the caller's ids,
+ * those of `data`, and the token, which is its own: free with device_put_finish.
+ */
+MUST_CHECK bool device_put_decode(const struct cJSON *data, const char *user_id, const char *device_id,
+                                  Hansom__DevicePut *put_r, char *error, size_t error_size);
+void device_put_finish(Hansom__DevicePut *put);
+/* {"device_id","provider","platform","locale","timezone"}, null where not given; never the token. */
+void device_put_write(struct json_writer *json, const Hansom__DevicePut *put);
+/* Body of POST /v1/me/events/ack: seq from 1, epoch? (0: not given). */
+MUST_CHECK bool event_ack_decode(const struct cJSON *data, uint64_t *epoch_r, uint64_t *seq_r, char *error,
+                                 size_t error_size);
 
 #define CHAT_ITEM_ID_SIZE 81
 #define CHAT_CONTENT_MAX 16384
@@ -166,6 +190,8 @@ void participant_change_write(struct json_writer *json, const Hansom__Participan
 void members_write(struct json_writer *json, const Hansom__Members *members);
 /* {"type",…the event's data fields…,"event_id","created_at","expires_at"?} */
 void user_event_write(struct json_writer *json, const Hansom__UserEvent *event);
+/* What is told of an event that has expired: {"type":"expired","event_id","expired_type","expires_at"} */
+void user_event_tombstone_write(struct json_writer *json, const Hansom__UserEvent *event);
 /* Any kind; a message as it stands now: edited_at and deleted_at where they apply. */
 void chat_item_write(struct json_writer *json, const Hansom__ChatItem *item);
 void stored_chat_item_write(struct json_writer *json, const Hansom__StoredChatItem *stored);

@@ -6,6 +6,8 @@
 #include "backoffice.h"
 #include "base/file.h"
 #include "base/json_writer.h"
+#include "base/utf8.h"
+#include "core/query.h"
 #include "idempotency.h"
 #include "log/log.h"
 #include "routes.h"
@@ -147,6 +149,25 @@ static void take_idempotency_key(struct exchange *exchange)
         http_refuse(exchange, ERROR_bad_request, "Idempotency-Key: must be 1 to 255 printable ASCII characters");
 }
 
+static bool take_parameter(void *context, const char *name, size_t name_length, const char *value, size_t value_length)
+{
+    struct exchange *exchange = context;
+    char error[160];
+    if (query_add(exchange->query, exchange->route->query, name, name_length, value, value_length, error,
+                  sizeof(error)))
+        return true;
+    http_refuse(exchange, ERROR_bad_request, error);
+    return false;
+}
+
+static void take_query(struct exchange *exchange)
+{
+    if (*exchange->route->query == '\0')
+        return;
+    exchange->query = exchange_alloc(exchange, sizeof(*exchange->query));
+    http_query_each(exchange, take_parameter, exchange);
+}
+
 void gate_admit(void *context, struct exchange *exchange, const char *method, const char *path)
 {
     const struct backoffice *app = context;
@@ -168,6 +189,8 @@ void gate_admit(void *context, struct exchange *exchange, const char *method, co
     else if (outcome == ROUTE_WRONG_ID)
         http_refuse(exchange, ERROR_bad_request, "id: must be 1 to 64 of A-Z a-z 0-9 _ -");
     else
+        take_query(exchange);
+    if (!exchange->is_refused)
         take_idempotency_key(exchange);
 }
 
@@ -176,7 +199,7 @@ void gate_admit(void *context, struct exchange *exchange, const char *method, co
 static bool read_json(struct exchange *exchange)
 {
     const struct strbuf *body = &exchange->body;
-    if (strlen(body->data) == body->length)
+    if (strlen(body->data) == body->length && utf8_is_valid(body->data, body->length))
         exchange->json = cJSON_ParseWithLengthOpts(body->data, body->length + 1, NULL, true);
     if (cJSON_IsObject(exchange->json))
         return true;

@@ -115,12 +115,24 @@ static void on_claimed(void *context, enum pg_status status, const struct pg_res
     }
 }
 
+/* Of what stands for {id} and of the body. */
+static void hash_request(struct guard *guard)
+{
+    struct strbuf request;
+    strbuf_init(&request, 256);
+    if (*guard->exchange->id != '\0')
+        strbuf_appendf(&request, "%s\n", guard->exchange->id);
+    strbuf_append(&request, guard->exchange->body.data, guard->exchange->body.length);
+    sha256_hex(request.data, request.length, guard->request_sha256);
+    strbuf_finish(&request);
+}
+
 void idempotency_guard(struct backoffice *app, struct exchange *exchange,
                        void (*handle)(struct backoffice *app, struct exchange *exchange))
 {
     struct guard *guard = exchange_alloc(exchange, sizeof(*guard));
     *guard = (struct guard){.app = app, .exchange = exchange, .handle = handle};
-    sha256_hex(exchange->body.data, exchange->body.length, guard->request_sha256);
+    hash_request(guard);
     char now_ms[24];
     snprintf(now_ms, sizeof(now_ms), "%lld", (long long)clock_wall_ms());
     const char *const parameters[] = {exchange->idempotency_key, route_name(exchange), guard->request_sha256, now_ms};

@@ -3,8 +3,8 @@
 #include "core/route_match.h"
 
 const struct route routes[ROUTE_COUNT] = {
-#define ROUTE(name, method, pattern, auth, limit, idempotency, handler)                                                \
-    {method, pattern, limit, handler, auth, idempotency},
+#define ROUTE(name, method, pattern, auth, query, limit, idempotency, handler)                                         \
+    {method, pattern, query, limit, handler, auth, idempotency},
 #include "routes.def"
 #undef ROUTE
 };

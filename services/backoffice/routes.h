@@ -13,6 +13,7 @@ enum auth_class {
 
 struct route {
     const char *method, *pattern;
+    const char *query;       /* names of its parameters, space separated; "": it is not looked at */
     size_t body_limit_bytes; /* 0: no body is looked at */
     /* Loop thread. Answers exactly once, now or later. */
     void (*handle)(struct backoffice *app, struct exchange *exchange);
@@ -30,7 +31,7 @@ extern const struct route routes[ROUTE_COUNT];
 /* The routes' names and "none", NULL-terminated; index ROUTE_COUNT is "none". */
 extern const char *const route_names[];
 
-#define ROUTE(name, method, pattern, auth, limit, idempotency, handler)                                                \
+#define ROUTE(name, method, pattern, auth, query, limit, idempotency, handler)                                         \
     void handler(struct backoffice *app, struct exchange *exchange);
 #include "routes.def"
 #undef ROUTE

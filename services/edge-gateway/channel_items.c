@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
+
 const char *channel_retained_stream(enum channel_kind kind)
 {
     return kind == CHANNEL_TRACKING ? "POSITION" : kind == CHANNEL_DRIVER_PRESENCE ? "PRESENCE" : NULL;
@@ -86,7 +88,7 @@ static bool write_event(struct json_writer *json, uint64_t epoch, const struct b
         return false;
     take_place(json, epoch, message, item_r);
     json_key(json, "data");
-    user_event_write(json, event);
+    expiring_write_event(&item_r->expiring, json, event, clock_wall_ms());
     hansom__user_event__free_unpacked(event, NULL);
     return true;
 }

@@ -2,13 +2,14 @@
 #define HANSOM_CHANNEL_ITEMS_H
 /* From what the bus carries to what clients are told, kind by kind. */
 #include "bus/bus.h"
-#include "wire/wire.h"
+#include "expiring.h"
 
 struct channel_item {
     bool is_position;            /* may be replaced by a newer one */
     int64_t received_ms;         /* positions: when the gateway got it from the driver; chat: when it was sent */
     uint64_t sequence, previous; /* stored items; else 0 */
     char not_for[ID_SIZE];       /* this user need not be told; "": nobody */
+    struct expiring expiring;    /* events: what in the text expires; whoever wrote it finishes it */
 };
 
 /* The stream that keeps the last item of a kind under the channel's name; NULL: none. */
@@ -19,7 +20,8 @@ const char *channel_history_stream(enum channel_kind kind);
 #define CHANNEL_SUBJECT_SIZE (CHANNEL_NAME_SIZE + 4)
 void channel_history_subject(const struct channel_name *name, char subject[CHANNEL_SUBJECT_SIZE]);
 
-/* Appends the message frame; epoch: of the kind's history stream. False: the bytes are no item of this kind. */
+/* Writes the message frame into an empty buffer; epoch: of the kind's history stream. False: the bytes are no item of
+ * this kind. */
 MUST_CHECK bool channel_item_write(struct strbuf *out, const struct channel_name *name, uint64_t epoch,
                                    const struct bus_message *message, struct channel_item *item_r);
 /* Appends the message objects (without op) that the retained item stands for. */

@@ -72,6 +72,7 @@ void dispatch_frame(struct session *session, const char *text, size_t length)
 
 void reply_begin(struct reply *reply, uint32_t id)
 {
+    reply->expiring = (struct expiring){0};
     strbuf_init(&reply->text, 256);
     json_writer_init(&reply->json, &reply->text);
     json_begin_object(&reply->json);
@@ -83,7 +84,7 @@ void reply_begin(struct reply *reply, uint32_t id)
 void reply_send(struct reply *reply, struct session *session)
 {
     json_end_object(&reply->json);
-    session_send(session, &reply->text);
+    session_send_expiring(session, &reply->text, &reply->expiring);
     strbuf_finish(&reply->text);
 }
 

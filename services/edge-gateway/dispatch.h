@@ -24,6 +24,7 @@ op_handler handle_connect, handle_subscribe, handle_unsubscribe, handle_publish,
 struct reply {
     struct strbuf text;
     struct json_writer json;
+    struct expiring expiring; /* for events among the fields */
 };
 void reply_begin(struct reply *reply, uint32_t id);
 void reply_send(struct reply *reply, struct session *session);

@@ -25,10 +25,38 @@ struct frame *frame_create(const char *payload, size_t length)
     struct frame *frame = mem_realloc(NULL, sizeof(*frame) + header_length + length);
     frame->references = 1;
     frame->sequence = frame->previous = 0;
+    frame->expires_at_ms = 0;
+    frame->expiring = NULL;
     frame->length = (uint32_t)(header_length + length);
     memcpy(frame->bytes, header, header_length);
     memcpy(frame->bytes + header_length, payload, length);
     return frame;
+}
+
+struct frame *frame_create_expiring(const char *payload, size_t length, struct expiring *parts)
+{
+    struct frame *frame = frame_create(payload, length);
+    if (parts->count == 0)
+        return frame;
+    frame->expiring = mem_dup(parts, sizeof(*parts));
+    frame->expires_at_ms = expiring_next_ms(parts);
+    *parts = (struct expiring){0};
+    return frame;
+}
+
+/* The header's length stands in its second byte. */
+static char *payload_of(struct frame *frame)
+{
+    unsigned char length = (unsigned char)frame->bytes[1];
+    return frame->bytes + (length < LENGTH_16 ? 2 : length == LENGTH_16 ? 4 : 10);
+}
+
+void frame_expire(struct frame *frame, int64_t now_ms)
+{
+    if (frame->expires_at_ms == 0 || frame->expires_at_ms > now_ms)
+        return;
+    expiring_apply(frame->expiring, payload_of(frame), now_ms);
+    frame->expires_at_ms = expiring_next_ms(frame->expiring);
 }
 
 struct frame *frame_ref(struct frame *frame)
@@ -41,6 +69,10 @@ void frame_unref(struct frame **frame_pointer)
 {
     struct frame *frame = *frame_pointer;
     *frame_pointer = NULL;
-    if (frame != NULL && --frame->references == 0)
-        mem_free(frame);
+    if (frame == NULL || --frame->references > 0)
+        return;
+    if (frame->expiring != NULL)
+        expiring_finish(frame->expiring);
+    mem_free(frame->expiring);
+    mem_free(frame);
 }

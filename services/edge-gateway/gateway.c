@@ -4,6 +4,7 @@
 #include "announcer.h"
 #include "arrival.h"
 #include "base/clock.h"
+#include "event_acks.h"
 #include "gateway_app.h"
 #include "hub.h"
 #include "listener.h"
@@ -67,6 +68,7 @@ static void on_bus_state(void *context, enum bus_state state)
     booking_cache_refresh(gateway->bookings);
     hub_refresh(gateway->hub);
     announcer_repeat(gateway->announcer, PARTITION_COUNT);
+    event_acks_resume(gateway->event_acks);
 }
 
 static void on_booking_changed(void *context, struct booking_entry *entry)
@@ -93,6 +95,7 @@ static bool start_bus(struct gateway *gateway, struct strbuf *error)
     gateway->bookings = booking_cache_create(gateway->bus, gateway->wheel, on_booking_changed, gateway);
     gateway->hub = hub_create(gateway);
     gateway->announcer = announcer_create(gateway);
+    gateway->event_acks = event_acks_create(gateway);
     user_watch_start(gateway);
     return true;
 }
@@ -188,6 +191,7 @@ void gateway_stop(struct gateway *gateway)
     chat_destroy(&gateway->chat);
     booking_cache_destroy(&gateway->bookings);
     announcer_destroy(&gateway->announcer);
+    event_acks_destroy(&gateway->event_acks);
     bus_destroy(&gateway->bus);
     token_cache_destroy(&gateway->tokens);
     key_set_destroy(&gateway->keys);

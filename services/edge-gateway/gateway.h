@@ -18,6 +18,7 @@ struct listener;
 struct ws_server;
 struct announcer;
 struct arrivals;
+struct event_acks;
 
 struct gateway {
     struct service *service;
@@ -36,6 +37,7 @@ struct gateway {
     struct arrivals *arrivals;
     struct listener *listener;
     struct announcer *announcer;
+    struct event_acks *event_acks;
     struct bus_subscription *revocations, *policies, *publishers;
 
     struct timer_wheel *wheel; /* milliseconds of clock_monotonic_ms */

@@ -16,6 +16,7 @@ static const char *const kind_names[] = {"tracking",        "chat", "booking_pre
 static const char *const finding_names[] = {"phone", "email", "link", "card", "blocked", NULL};
 static const char *const chat_refusals[] = {"content", "rate", "rights", "unavailable", NULL};
 static const char *const replay_outcomes[] = {"recovered", "tail", "failed", NULL};
+static const char *const ack_outcomes[] = {"stored", "refused", "retried", "dropped", NULL};
 static const char *const error_names[] = {"none",
 #define ERROR_CODE(name, http_status, may_retry, title) #name,
 #include "wire/errors.def"

@@ -42,6 +42,8 @@
         "Stored items fetched again because they did not come live.", "kind", kind_names, NULL, NULL)                  \
     ROW(RESYNCS, "hansom_gateway_resyncs_total", COUNTER, "Channels whose continuity was lost.", "kind", kind_names,   \
         NULL, NULL)                                                                                                    \
+    ROW(EVENT_ACKS, "hansom_gateway_event_acks_total", COUNTER, "Acknowledgements of user events, by outcome.",        \
+        "outcome", ack_outcomes, NULL, NULL)                                                                           \
     ROW(BUS_UP, "hansom_gateway_bus_connected", GAUGE, "1 while connected to NATS.", NULL, NULL, NULL, NULL)
 
 enum gateway_metric {
@@ -57,6 +59,8 @@ enum refusal { REFUSED_TOTAL, REFUSED_ADDRESS, REFUSED_RATE, REFUSED_DRAINING, R
 
 enum chat_refusal { CHAT_REFUSED_CONTENT, CHAT_REFUSED_RATE, CHAT_REFUSED_RIGHTS, CHAT_REFUSED_UNAVAILABLE };
 enum replay_outcome { REPLAY_RECOVERED, REPLAY_TAIL, REPLAY_FAILED };
+
+enum event_ack_outcome { EVENT_ACK_STORED, EVENT_ACK_REFUSED, EVENT_ACK_RETRIED, EVENT_ACK_DROPPED };
 
 /* Index of the platform's label. */
 unsigned platform_label(const char *platform);

@@ -34,6 +34,33 @@ char *handshake_bearer_header(struct lws *wsi)
     return token;
 }
 
+bool handshake_has_body(struct lws *wsi)
+{
+    char *length = header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    bool has_body = length != NULL && length[strspn(length, "0 ")] != '\0';
+    mem_free(length);
+    return has_body;
+}
+
+char *handshake_content_type(struct lws *wsi)
+{
+    return header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);
+}
+
+char *handshake_signature(struct lws *wsi)
+{
+    static const char name[] = "x-twilio-signature:";
+    int length = lws_hdr_custom_length(wsi, name, (int)strlen(name));
+    if (length <= 0)
+        return NULL;
+    char *value = mem_alloc((size_t)length + 1);
+    if (lws_hdr_custom_copy(wsi, value, length + 1, name, (int)strlen(name)) < 0) {
+        mem_free(value);
+        return NULL;
+    }
+    return value;
+}
+
 static bool is_ours(const char *offer)
 {
     size_t length = strcspn(offer, " \t");
@@ -146,13 +173,22 @@ bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *
 /* --- answers
  * ---------------------------------------------------------------------------------------------------------------- */
 
+/* An answer without a body says nothing of its length (RFC 9110 8.6). */
+static int write_first_headers(struct lws *wsi, const struct http_answer *answer, unsigned char **at,
+                               unsigned char *end)
+{
+    if (answer->status == 204)
+        return lws_add_http_header_status(wsi, 204, at, end);
+    return lws_add_http_common_headers(wsi, (unsigned)answer->status, answer->content_type, answer->body.length, at,
+                                       end);
+}
+
 static bool write_headers(struct lws *wsi, const struct http_answer *answer)
 {
     unsigned char buffer[LWS_PRE + ANSWER_HEADER_BYTES], *start = buffer + LWS_PRE, *at = start;
     unsigned char *end = buffer + sizeof(buffer) - 1;
     char retry[24];
-    int failed =
-        lws_add_http_common_headers(wsi, (unsigned)answer->status, answer->content_type, answer->body.length, &at, end);
+    int failed = write_first_headers(wsi, answer, &at, end);
     if (answer->status == 401)
         failed |= lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_WWW_AUTHENTICATE, (const unsigned char *)"Bearer", 6,
                                                &at, end);
@@ -170,6 +206,8 @@ bool handshake_write_answer(struct lws *wsi, const struct http_answer *answer)
 {
     if (!write_headers(wsi, answer))
         return false;
+    if (answer->body.length == 0)
+        return true;
     unsigned char *copy = mem_alloc(LWS_PRE + answer->body.length);
     memcpy(copy + LWS_PRE, answer->body.data, answer->body.length);
     int written = lws_write(wsi, copy + LWS_PRE, answer->body.length, LWS_WRITE_HTTP_FINAL);

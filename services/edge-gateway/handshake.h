@@ -11,6 +11,12 @@ struct lws;
 bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *code_r, const char **detail_r);
 /* The token of the Authorization header (arrival.h puts the one of a subprotocol there); NULL, or for mem_free. */
 char *handshake_bearer_header(struct lws *wsi);
+/* Will a body follow? libwebsockets tells of the end of an empty one with POST only. */
+bool handshake_has_body(struct lws *wsi);
+/* The Content-Type header; NULL, or for mem_free. */
+char *handshake_content_type(struct lws *wsi);
+/* The header in which an SMS provider signs its callbacks; NULL, or for mem_free. */
+char *handshake_signature(struct lws *wsi);
 /* The index-th "name=value" of the query, decoded; false if there is none or it is too long. Only while the request's
  * head is there. */
 bool handshake_query(struct lws *wsi, size_t index, char *text, size_t size);

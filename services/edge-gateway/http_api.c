@@ -13,13 +13,21 @@
 /* --- answers
  * ---------------------------------------------------------------------------------------------------------------- */
 
+void http_answer_finish(struct http_answer *answer)
+{
+    strbuf_finish(&answer->body);
+    expiring_finish(&answer->expiring);
+    *answer = (struct http_answer){0};
+}
+
 static void exchange_free(struct http_exchange *exchange)
 {
     booking_wait_cancel(&exchange->waiter);
     booking_release(&exchange->entry);
     bus_request_cancel(&exchange->request);
+    bus_walk_cancel(&exchange->events.walk);
     principal_unref(&exchange->principal);
-    strbuf_finish(&exchange->ready.body);
+    http_answer_finish(&exchange->ready);
     mem_free(exchange->reason);
     mem_free(exchange);
 }
@@ -40,7 +48,9 @@ static void on_soon(uv_timer_t *timer)
 {
     struct http_exchange *exchange = timer->data;
     drop_timer(exchange);
-    exchange->answer(exchange->context, &exchange->ready);
+    struct http_answer answer = exchange->ready;
+    exchange->ready = (struct http_answer){0};
+    exchange->answer(exchange->context, &answer);
     exchange_free(exchange);
 }
 
@@ -58,6 +68,7 @@ void http_fail(struct http_exchange *exchange, enum error_code code, const char 
 {
     uint64_t retry_after_ms = code == ERROR_unavailable ? GATEWAY_RETRY_AFTER_MS : 0;
     strbuf_clear(&exchange->ready.body);
+    expiring_finish(&exchange->ready.expiring);
     problem_write(&exchange->ready.body, code, detail, NULL, retry_after_ms);
     exchange->ready.retry_after_s = retry_after_ms / 1000;
     http_answer_soon(exchange, error_code_http_status(code), PROBLEM_TYPE);
@@ -66,6 +77,17 @@ void http_fail(struct http_exchange *exchange, enum error_code code, const char 
 void http_fail_bus(struct http_exchange *exchange)
 {
     http_fail(exchange, ERROR_unavailable, "the message bus did not answer");
+}
+
+void http_ask(struct http_exchange *exchange, const char *subject, const ProtobufCMessage *message,
+              bus_reply_cb *callback)
+{
+    struct strbuf bytes;
+    strbuf_init(&bytes, 192);
+    message_pack(&bytes, message);
+    exchange->request = bus_request(exchange->gateway->bus, subject, bytes.data, bytes.length,
+                                    GATEWAY_REQUEST_TIMEOUT_MS, callback, exchange);
+    strbuf_finish(&bytes);
 }
 
 void http_exchange_cancel(struct http_exchange **exchange_pointer)
@@ -213,7 +235,8 @@ static void get_readiness(struct http_exchange *exchange, const struct http_requ
  */
 
 static const struct route {
-    const char *method, *prefix, *suffix; /* suffix NULL: the prefix is the whole path; else an id stands between */
+    /* suffix NULL: the prefix is the whole path; else an id stands between, or, before "", at the end */
+    const char *method, *prefix, *suffix;
     bool needs_token;
     void (*handle)(struct http_exchange *exchange, const struct http_request *request);
 } routes[] = {
@@ -222,6 +245,11 @@ static const struct route {
     {"GET", "/v1/bookings/", "/tracking", true, get_tracking},
     {"GET", "/v1/bookings/", "/chat", true, http_get_chat},
     {"GET", "/v1/me/chats", NULL, true, http_get_my_chats},
+    {"GET", "/v1/me/events", NULL, true, http_get_my_events},
+    {"POST", "/v1/me/events/ack", NULL, true, http_post_my_events_ack},
+    {"PUT", "/v1/me/devices/", "", true, http_put_device},
+    {"DELETE", "/v1/me/devices/", "", true, http_delete_device},
+    {"POST", "/v1/callbacks/sms", NULL, false, http_post_sms_status},
     {"POST", "/v1/token/refresh", NULL, false, post_refresh},
 };
 
@@ -236,6 +264,19 @@ static bool path_matches(const struct route *route, const char *path, char id[ID
     memcpy(id, path + prefix, length - prefix - suffix);
     id[length - prefix - suffix] = '\0';
     return true;
+}
+
+/* A path may be offered with several methods. */
+static const struct route *find_route(const struct http_request *request, char id[ID_SIZE], bool *is_known_r)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (!path_matches(&routes[i], request->path, id))
+            continue;
+        *is_known_r = true;
+        if (str_equal(routes[i].method, request->method))
+            return &routes[i];
+    }
+    return NULL;
 }
 
 const char *http_query(const struct http_request *request, const char *name)
@@ -258,14 +299,16 @@ static bool authenticate(struct http_exchange *exchange, const struct http_reque
 
 static void run_route(struct http_exchange *exchange, const struct route *route, const struct http_request *request)
 {
-    if (!str_equal(route->method, request->method))
-        http_fail(exchange, ERROR_bad_request, "method: not offered here");
-    else if (route->needs_token && !authenticate(exchange, request))
+    if (route->needs_token && !authenticate(exchange, request))
         http_fail(exchange, ERROR_unauthorized, "a valid token is needed");
     else
         route->handle(exchange, request);
-    if (!str_equal(route->method, request->method))
-        exchange->ready.status = 405;
+}
+
+static void fail_method(struct http_exchange *exchange)
+{
+    http_fail(exchange, ERROR_bad_request, "method: not offered here");
+    exchange->ready.status = 405;
 }
 
 struct http_exchange *http_api_handle(struct gateway *gateway, const struct http_request *request,
@@ -276,12 +319,13 @@ struct http_exchange *http_api_handle(struct gateway *gateway, const struct http
     exchange->answer = answer;
     exchange->context = context;
     strbuf_init(&exchange->ready.body, 256);
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (path_matches(&routes[i], request->path, exchange->id)) {
-            run_route(exchange, &routes[i], request);
-            return exchange;
-        }
-    }
-    http_fail(exchange, ERROR_not_found, "there is no such route");
+    bool is_known = false;
+    const struct route *route = find_route(request, exchange->id, &is_known);
+    if (route != NULL)
+        run_route(exchange, route, request);
+    else if (is_known)
+        fail_method(exchange);
+    else
+        http_fail(exchange, ERROR_not_found, "there is no such route");
     return exchange;
 }

@@ -1,18 +1,21 @@
 #ifndef HANSOM_HTTP_API_H
 #define HANSOM_HTTP_API_H
 /* The REST routes of the public port, apart from what carries them. */
+#include "expiring.h"
 #include "gateway.h"
 
 struct http_answer {
     int status;
-    const char *content_type; /* a literal */
+    const char *content_type; /* a literal; NULL with 204 */
     struct strbuf body;
-    uint64_t retry_after_s; /* 0: none */
+    struct expiring expiring; /* what in the body expires */
+    uint64_t retry_after_s;   /* 0: none */
 };
 
 struct http_exchange; /* one request that is being answered */
-/* Comes once, never before http_api_handle returned. The answer is valid during the call. */
-typedef void http_answer_cb(void *context, const struct http_answer *answer);
+void http_answer_finish(struct http_answer *answer);
+/* Comes once, never before http_api_handle returned. The answer is the callee's, to be ended by http_answer_finish. */
+typedef void http_answer_cb(void *context, struct http_answer *answer);
 
 #define HTTP_QUERY_MAX 8
 #define HTTP_QUERY_VALUE_MAX 640
@@ -20,7 +23,9 @@ struct http_request {
     const char *method, *path;
     const char *query[HTTP_QUERY_MAX]; /* "name=value", decoded; NULL where there is none */
     const char *bearer;                /* token of the Authorization header, or NULL */
-    const char *body;
+    const char *content_type;          /* or NULL */
+    const char *signature;             /* X-Twilio-Signature, or NULL */
+    const char *body;                  /* zero-terminated */
     size_t body_length;
 };
 #define HTTP_BODY_MAX 8192

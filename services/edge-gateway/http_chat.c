@@ -6,52 +6,14 @@
 #include "channel_items.h"
 #include "chat_store_item.h"
 #include "http_api_priv.h"
+#include "http_page.h"
 #include "proto/subjects.h"
 
-#define PAGE_DEFAULT 50
-#define PAGE_MAX 200
 #define CHATS_DEFAULT 20
 #define CHATS_MAX 100
 #define REASON_MAX 200
-#define CURSOR_SIZE 48
 
 /* --- queries ------------------------------------------------------------------------------------------------------ */
-
-/* "<epoch>.<sequence>"; opaque to clients. */
-static bool parse_cursor(const char *text, uint64_t *epoch_r, uint64_t *sequence_r)
-{
-    char epoch[EPOCH_TEXT_SIZE];
-    size_t length = strcspn(text, ".");
-    if (length == 0 || length >= sizeof(epoch) || text[length] != '.')
-        return false;
-    memcpy(epoch, text, length);
-    epoch[length] = '\0';
-    const char *number = text + length + 1;
-    size_t digits = strspn(number, "0123456789");
-    *epoch_r = epoch_parse(epoch);
-    *sequence_r = strtoull(number, NULL, 10);
-    return *epoch_r > 0 && digits > 0 && digits < 19 && number[digits] == '\0';
-}
-
-static void format_cursor(char text[CURSOR_SIZE], uint64_t epoch, uint64_t sequence)
-{
-    char epoch_text[EPOCH_TEXT_SIZE];
-    epoch_format(epoch, epoch_text);
-    snprintf(text, CURSOR_SIZE, "%s.%llu", epoch_text, (unsigned long long)sequence);
-}
-
-static bool parse_limit(const struct http_request *request, uint32_t fallback, uint32_t max, uint32_t *limit_r)
-{
-    const char *text = http_query(request, "limit");
-    *limit_r = fallback;
-    if (text == NULL)
-        return true;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 4 || text[digits] != '\0')
-        return false;
-    *limit_r = (uint32_t)strtoul(text, NULL, 10);
-    return *limit_r >= 1 && *limit_r <= max;
-}
 
 /* NULL: all is well. */
 static const char *parse_page(struct http_exchange *exchange, const struct http_request *request)
@@ -61,11 +23,11 @@ static const char *parse_page(struct http_exchange *exchange, const struct http_
     exchange->page.has_after = after != NULL;
     if (before != NULL && after != NULL)
         return "before: cannot be given together with after";
-    if (before != NULL && !parse_cursor(before, &exchange->page.epoch, &exchange->page.sequence))
+    if (before != NULL && !http_cursor_parse(before, &exchange->page.epoch, &exchange->page.sequence))
         return "before: not a cursor of this server";
-    if (after != NULL && !parse_cursor(after, &exchange->page.epoch, &exchange->page.sequence))
+    if (after != NULL && !http_cursor_parse(after, &exchange->page.epoch, &exchange->page.sequence))
         return "after: not a cursor of this server";
-    if (!parse_limit(request, PAGE_DEFAULT, PAGE_MAX, &exchange->page.limit))
+    if (!http_limit_parse(request, HTTP_PAGE_DEFAULT, HTTP_PAGE_MAX, &exchange->page.limit))
         return "limit: must be a number from 1 to 200";
     const char *reason = http_query(request, "reason");
     if (reason != NULL && (*reason == '\0' || strlen(reason) > REASON_MAX))
@@ -79,17 +41,6 @@ static const char *parse_page(struct http_exchange *exchange, const struct http_
 static void fail_archive(struct http_exchange *exchange)
 {
     http_fail(exchange, ERROR_unavailable, "the archive of chats does not answer");
-}
-
-static void ask(struct http_exchange *exchange, const char *subject, const ProtobufCMessage *message,
-                bus_reply_cb *callback)
-{
-    struct strbuf bytes;
-    strbuf_init(&bytes, 192);
-    message_pack(&bytes, message);
-    exchange->request = bus_request(exchange->gateway->bus, subject, bytes.data, bytes.length,
-                                    GATEWAY_REQUEST_TIMEOUT_MS, callback, exchange);
-    strbuf_finish(&bytes);
 }
 
 static void write_item(struct json_writer *json, const char *booking_id, const Hansom__StoredChatItem *stored)
@@ -106,9 +57,9 @@ static void write_item(struct json_writer *json, const char *booking_id, const H
 
 static void write_cursor(struct json_writer *json, const char *key, const Hansom__StoredChatItem *stored)
 {
-    char cursor[CURSOR_SIZE];
+    char cursor[HTTP_CURSOR_SIZE];
     if (stored != NULL)
-        format_cursor(cursor, stored->epoch, stored->seq);
+        http_cursor_format(cursor, stored->epoch, stored->seq);
     json_kv_string(json, key, stored == NULL ? NULL : cursor);
 }
 
@@ -159,7 +110,7 @@ static void ask_page(struct http_exchange *exchange)
     request.before = exchange->page.has_before ? &cursor : NULL;
     request.after = exchange->page.has_after ? &cursor : NULL;
     request.limit = exchange->page.limit;
-    ask(exchange, SUBJECT_RPC_CHAT_HISTORY, &request.base, on_page);
+    http_ask(exchange, SUBJECT_RPC_CHAT_HISTORY, &request.base, on_page);
 }
 
 /* --- rights ------------------------------------------------------------------------------------------------------- */
@@ -289,7 +240,7 @@ void http_get_my_chats(struct http_exchange *exchange, const struct http_request
     Hansom__ChatListRequest message = HANSOM__CHAT_LIST_REQUEST__INIT;
     const char *before = http_query(request, "before");
     size_t digits = before == NULL ? 1 : strspn(before, "0123456789");
-    if (!parse_limit(request, CHATS_DEFAULT, CHATS_MAX, &message.limit)) {
+    if (!http_limit_parse(request, CHATS_DEFAULT, CHATS_MAX, &message.limit)) {
         http_fail(exchange, ERROR_bad_request, "limit: must be a number from 1 to 100");
     } else if (digits == 0 || digits > 15 || (before != NULL && before[digits] != '\0')) {
         http_fail(exchange, ERROR_bad_request, "before: not a cursor of this server");
@@ -299,6 +250,6 @@ void http_get_my_chats(struct http_exchange *exchange, const struct http_request
         message.user_id = exchange->principal->user_id;
         message.role = (Hansom__Role)exchange->principal->role;
         message.before_ms = before == NULL ? 0 : strtoll(before, NULL, 10);
-        ask(exchange, SUBJECT_RPC_CHAT_LIST, &message.base, on_chats);
+        http_ask(exchange, SUBJECT_RPC_CHAT_LIST, &message.base, on_chats);
     }
 }

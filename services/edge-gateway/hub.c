@@ -213,7 +213,7 @@ struct frame *channel_make_frame(struct channel *channel, const struct bus_messa
         LOG_WARN("item_not_understood", LOG_STR("channel", channel->name.text));
         return NULL;
     }
-    struct frame *frame = frame_create(hub->text.data, hub->text.length);
+    struct frame *frame = frame_create_expiring(hub->text.data, hub->text.length, &item_r->expiring);
     frame->sequence = item_r->sequence;
     frame->previous = item_r->previous;
     return frame;

@@ -22,6 +22,30 @@ static void grow(struct outbox *outbox)
     outbox->first = 0;
 }
 
+static struct frame *frame_at(const struct outbox *outbox, uint32_t index)
+{
+    return outbox->ring[(outbox->first + index) & (outbox->capacity - 1)];
+}
+
+static void note_expiry(struct outbox *outbox, int64_t expires_at_ms)
+{
+    if (outbox->expires_at_ms == 0 || expires_at_ms < outbox->expires_at_ms)
+        outbox->expires_at_ms = expires_at_ms;
+}
+
+void outbox_expire(struct outbox *outbox, int64_t now_ms)
+{
+    if (outbox->expires_at_ms == 0 || outbox->expires_at_ms > now_ms)
+        return;
+    outbox->expires_at_ms = 0;
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        struct frame *frame = frame_at(outbox, i);
+        frame_expire(frame, now_ms);
+        if (frame->expires_at_ms != 0)
+            note_expiry(outbox, frame->expires_at_ms);
+    }
+}
+
 bool outbox_push(struct outbox *outbox, struct frame *frame, size_t max_bytes)
 {
     if (outbox->count > 0 && outbox->bytes + frame->length > max_bytes)
@@ -30,12 +54,9 @@ bool outbox_push(struct outbox *outbox, struct frame *frame, size_t max_bytes)
         grow(outbox);
     outbox->ring[(outbox->first + outbox->count++) & (outbox->capacity - 1)] = frame_ref(frame);
     outbox->bytes += frame->length;
+    if (frame->expires_at_ms != 0)
+        note_expiry(outbox, frame->expires_at_ms);
     return true;
-}
-
-static struct frame *frame_at(const struct outbox *outbox, uint32_t index)
-{
-    return outbox->ring[(outbox->first + index) & (outbox->capacity - 1)];
 }
 
 int outbox_peek(const struct outbox *outbox, struct iovec *vectors, int max)

@@ -124,8 +124,9 @@ static void take_message(struct replay *replay, const struct bus_message *messag
     add_item(replay, &item);
 }
 
-void replay_write_messages(const struct replay *replay, struct json_writer *json)
+void replay_write_messages(const struct replay *replay, struct json_writer *json, struct expiring *expiring)
 {
+    int64_t now_ms = clock_wall_ms();
     uint64_t previous = replay->is_recovering ? replay->since.sequence : UNKNOWN_SEQUENCE;
     for (size_t i = 0; i < replay->count; i++) {
         const struct replay_item *item = &replay->items[i];
@@ -135,7 +136,7 @@ void replay_write_messages(const struct replay *replay, struct json_writer *json
         if (item->chat != NULL)
             stored_chat_item_write(json, item->chat);
         else
-            user_event_write(json, item->event);
+            expiring_write_event(expiring, json, item->event, now_ms);
         json_end_object(json);
         previous = item->sequence;
     }

@@ -31,7 +31,7 @@ struct replay *replay_start(struct subscription *subscription, const struct repl
                             replay_done_cb *callback, void *context);
 /* Frees it; no callback comes any more. Clears the pointer; NULL is allowed. */
 void replay_cancel(struct replay **replay);
-/* Inside the callback: the items as elements of an array that was begun. */
-void replay_write_messages(const struct replay *replay, struct json_writer *json);
+/* Inside the callback: the items as elements of an array that was begun; events that expire are noted. */
+void replay_write_messages(const struct replay *replay, struct json_writer *json, struct expiring *expiring);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "chat_typing.h"
 #include "dispatch.h"
+#include "event_acks.h"
 #include "hub.h"
 #include "log/log.h"
 
@@ -127,6 +128,7 @@ void session_open(struct session *session)
 static void let_go(struct session *session)
 {
     chat_typing_end(session);
+    event_ack_leave(session);
     while (!list_is_empty(&session->flows)) {
         struct flow *flow = CONTAINER_OF(session->flows.next, struct flow, node);
         list_remove(&flow->node);
@@ -345,7 +347,13 @@ void session_send_frame(struct session *session, struct frame *frame)
 
 void session_send(struct session *session, const struct strbuf *text)
 {
-    struct frame *frame = frame_create(text->data, text->length);
+    struct expiring nothing = {0};
+    session_send_expiring(session, text, &nothing);
+}
+
+void session_send_expiring(struct session *session, const struct strbuf *text, struct expiring *parts)
+{
+    struct frame *frame = frame_create_expiring(text->data, text->length, parts);
     session_send_frame(session, frame);
     frame_unref(&frame);
 }
@@ -377,6 +385,8 @@ static bool flush_outbox(struct session *session)
     struct metrics *metrics = session->gateway->metrics;
     while (session->outbox.count > 0) {
         struct iovec vectors[SEND_VECTORS_MAX];
+        if (session->outbox.expires_at_ms != 0)
+            outbox_expire(&session->outbox, clock_wall_ms());
         int count = outbox_peek(&session->outbox, vectors, SEND_VECTORS_MAX);
         ssize_t sent = session->transport->send(session->connection, vectors, count);
         if (sent <= 0)

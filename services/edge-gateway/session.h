@@ -17,6 +17,7 @@ enum session_state {
 };
 
 struct connect_flow;
+struct event_ack;
 struct publish_flow;
 
 /* The sessions of one user in this process. */
@@ -57,6 +58,7 @@ struct session {
     struct list_node flows;     /* struct flow: what waits for an answer of the bus */
     struct list_node chat_line; /* struct chat_flow: in the order they came */
     struct chat_typing typing;
+    struct event_ack *event_ack; /* NULL: nothing was acknowledged */
     /* Bookings that this driver publishes to, most recent first. */
     struct booking_entry *publishing[SESSION_PUBLISH_BOOKINGS];
 
@@ -86,6 +88,8 @@ void session_closed(struct session *session, int peer_code);
 /* Queues one JSON object (or a made frame) in order; too much unsent closes the session as slow_consumer. */
 void session_send(struct session *session, const struct strbuf *json);
 void session_send_frame(struct session *session, struct frame *frame);
+/* With parts that expire, which are taken over. */
+void session_send_expiring(struct session *session, const struct strbuf *json, struct expiring *parts);
 /* Error frame; id 0 is left out; retry_after_ms 0 is left out. */
 void session_send_error(struct session *session, uint32_t id, enum error_code code, const char *message,
                         uint64_t retry_after_ms);

@@ -36,7 +36,8 @@ struct connection {
     struct http_exchange *exchange;
     struct strbuf body;
     const char *method;
-    char path[256], *bearer;
+    char path[256], *bearer, *content_type, *signature;
+    bool takes_body;
     struct http_answer answer; /* ready when its body.data is not NULL */
 };
 
@@ -257,13 +258,11 @@ static int on_closed(struct connection *connection)
 /* --- HTTP events
  * ---------------------------------------------------------------------------------------------------------------- */
 
-static void on_answer(void *context, const struct http_answer *answer)
+static void on_answer(void *context, struct http_answer *answer)
 {
     struct connection *connection = context;
     connection->exchange = NULL;
     connection->answer = *answer;
-    strbuf_init(&connection->answer.body, answer->body.length);
-    strbuf_append(&connection->answer.body, answer->body.data, answer->body.length);
     lws_callback_on_writable(connection->wsi);
 }
 
@@ -274,6 +273,8 @@ static void start_exchange(struct connection *connection)
     struct http_request request = {.method = connection->method,
                                    .path = connection->path,
                                    .bearer = connection->bearer,
+                                   .content_type = connection->content_type,
+                                   .signature = connection->signature,
                                    .body = connection->body.data == NULL ? "" : connection->body.data,
                                    .body_length = connection->body.data == NULL ? 0 : connection->body.length};
     for (size_t i = 0; i < HTTP_QUERY_MAX && handshake_query(connection->wsi, i, query[i], sizeof(query[i])); i++)
@@ -286,13 +287,19 @@ static int on_http(struct lws *wsi, struct connection *connection)
     *connection = (struct connection){.wsi = wsi};
     connection->method = handshake_method(wsi, connection->path, sizeof(connection->path));
     connection->bearer = handshake_bearer_header(wsi);
-    if (!str_equal(connection->method, "POST"))
+    connection->content_type = handshake_content_type(wsi);
+    connection->signature = handshake_signature(wsi);
+    bool may_have_body = str_equal(connection->method, "POST") || str_equal(connection->method, "PUT");
+    connection->takes_body = may_have_body && handshake_has_body(wsi);
+    if (!connection->takes_body)
         start_exchange(connection);
     return 0;
 }
 
 static int on_http_body(struct connection *connection, const char *bytes, size_t length)
 {
+    if (!connection->takes_body)
+        return 0; /* is being answered without it */
     if (connection->body.data == NULL)
         strbuf_init(&connection->body, length);
     if (connection->body.length + length > HTTP_BODY_MAX)
@@ -303,7 +310,9 @@ static int on_http_body(struct connection *connection, const char *bytes, size_t
 
 static int on_http_body_complete(struct connection *connection)
 {
-    start_exchange(connection);
+    if (connection->takes_body)
+        start_exchange(connection);
+    connection->takes_body = false;
     return 0;
 }
 
@@ -312,7 +321,9 @@ static void finish_http(struct connection *connection)
     http_exchange_cancel(&connection->exchange);
     mem_free(connection->body.data);
     mem_free(connection->bearer);
-    mem_free(connection->answer.body.data);
+    mem_free(connection->content_type);
+    mem_free(connection->signature);
+    http_answer_finish(&connection->answer);
     *connection = (struct connection){.wsi = connection->wsi};
 }
 
@@ -320,6 +331,7 @@ static int on_http_writable(struct lws *wsi, struct connection *connection)
 {
     if (connection->answer.body.data == NULL)
         return 0;
+    expiring_apply(&connection->answer.expiring, connection->answer.body.data, clock_wall_ms());
     bool is_written = handshake_write_answer(wsi, &connection->answer);
     finish_http(connection);
     return is_written && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;

@@ -34,6 +34,7 @@ struct presence_bus {
     struct lease_set *leases;
     struct presence *presence;
     struct presence_rules rules;
+    int64_t wake_life_ms;
     struct kv_keeper *keeper;
     struct bus_subscription *inputs[PARTITION_COUNT][INPUT_COUNT];
     struct bus_subscription *bookings, *alive;
@@ -143,6 +144,54 @@ static void on_driver_offline(void *context, const Hansom__Booking *booking, con
     strbuf_finish(&data);
 }
 
+/* --- waking ------------------------------------------------------------------------------------------------------- */
+
+/* For the driver's own phone: critical, so that notifier pushes it, and of no use later. */
+static void on_driver_wake(void *context, const Hansom__Booking *booking, const Hansom__PresenceChange *change,
+                           const char *wake_id)
+{
+    struct presence_bus *self = context;
+    struct strbuf data;
+    struct json_writer json;
+    char subject[SUBJECT_SIZE], message_id[2 * ID_SIZE];
+    strbuf_init(&data, 96);
+    json_writer_init(&json, &data);
+    json_begin_object(&json);
+    json_kv_string(&json, "booking_id", booking->booking_id);
+    json_end_object(&json);
+    Hansom__UserEvent event = HANSOM__USER_EVENT__INIT;
+    event.user_id = change->driver_id;
+    event.event_id = (char *)wake_id;
+    event.type = "driver_wake";
+    event.data_json = data.data;
+    event.critical = true;
+    event.created_at_ms = change->at_ms;
+    event.expires_at_ms = change->at_ms + self->wake_life_ms;
+    event.collapse_key = "wake";
+    pack(self, &event.base);
+    strbuf_finish(&data);
+    snprintf(subject, sizeof(subject), SUBJECT_IN_EVENTS, change->driver_id);
+    snprintf(message_id, sizeof(message_id), "%s.%s", change->driver_id, wake_id);
+    kv_keeper_store(self->keeper, subject, message_id, self->bytes.data, self->bytes.length);
+    metrics_add(self->metrics, METRIC_PRESENCE_WAKES, WAKE_SENT, 0, 1);
+}
+
+static void on_wake_answered(void *context, const char *driver_id, const char *wake_id, int64_t at_ms)
+{
+    struct presence_bus *self = context;
+    char subject[SUBJECT_SIZE], message_id[2 * ID_SIZE];
+    Hansom__EventAck ack = HANSOM__EVENT_ACK__INIT;
+    ack.user_id = (char *)driver_id;
+    ack.event_id = (char *)wake_id;
+    ack.at_ms = at_ms;
+    pack(self, &ack.base);
+    snprintf(subject, sizeof(subject), SUBJECT_IN_ACK, driver_id);
+    snprintf(message_id, sizeof(message_id), "%s.%s", driver_id, wake_id);
+    kv_keeper_store(self->keeper, subject, message_id, self->bytes.data, self->bytes.length);
+    metrics_add(self->metrics, METRIC_PRESENCE_WAKES, WAKE_ANSWERED, 0, 1);
+    LOG_INFO("wake_answered", LOG_STR("driver", driver_id), LOG_STR("event", wake_id));
+}
+
 static void on_missed(void *context)
 {
     metrics_add(((struct presence_bus *)context)->metrics, METRIC_PRESENCE_MISSED, 0, 0, 1);
@@ -153,8 +202,8 @@ static void on_store_failed(void *context)
     metrics_add(((struct presence_bus *)context)->metrics, METRIC_PRESENCE_STORE_FAILED, 0, 0, 1);
 }
 
-static const struct presence_output output = {on_driver_changed, on_tracking,       on_participant,
-                                              on_policy,         on_driver_offline, on_missed};
+static const struct presence_output output = {on_driver_changed, on_tracking,    on_participant,   on_policy,
+                                              on_driver_offline, on_driver_wake, on_wake_answered, on_missed};
 
 /* --- in
  * -------------------------------------------------------------------------------------------------------------------
@@ -415,6 +464,7 @@ static void start_parts(struct presence_bus *self, const struct presence_setting
                                           .gateway_timeout_ms = (uint64_t)settings->gateway_timeout_ms,
                                           .no_viewers_delay_ms = (uint64_t)settings->no_viewers_delay_ms,
                                           .viewers_ttl_ms = VIEWERS_TTL_MS};
+    self->wake_life_ms = settings->wake_life_ms;
     self->presence = presence_create(&self->rules, &output, self, now());
     self->keeper = kv_keeper_create(self->bus, loop, on_store_failed, self);
     strbuf_init(&self->bytes, 512);

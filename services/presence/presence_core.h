@@ -31,6 +31,12 @@ struct presence_output {
     void (*policy)(void *context, const Hansom__DriverPolicy *policy);
     /* Went offline while on this live booking. */
     void (*driver_offline)(void *context, const Hansom__Booking *booking, const Hansom__PresenceChange *change);
+    /* Once for each time that a driver on at least one live booking (one of them is given) goes offline. The id is the
+     * same whoever tells it. */
+    void (*driver_wake)(void *context, const Hansom__Booking *booking, const Hansom__PresenceChange *change,
+                        const char *wake_id);
+    /* The first heartbeat that names this wake. */
+    void (*wake_answered)(void *context, const char *driver_id, const char *wake_id, int64_t at_ms);
     void (*missed)(void *context); /* one missed heartbeat, for counting */
 };
 

@@ -1,4 +1,6 @@
 /* The heartbeat machine of one driver. */
+#include <stdio.h>
+
 #include "presence_priv.h"
 
 #define LOW_BATTERY_PCT 5
@@ -130,6 +132,38 @@ static void tell_client_offline(struct person *person, const Hansom__Booking *bo
     Hansom__PresenceChange change;
     fill_change(person, person->away_reason, &change);
     person->presence->output->driver_offline(person->presence->context, booking, &change);
+}
+
+/* "wake-" and a UUID of version 7 that follows from who fell silent when. */
+static void format_wake_id(char id[ID_SIZE], const char *driver_id, int64_t last_seen_ms)
+{
+    uint64_t hash = hash_fnv1a64(driver_id, strlen(driver_id));
+    uint64_t time = (uint64_t)last_seen_ms & 0xffffffffffff;
+    snprintf(id, ID_SIZE, "wake-%08x-%04x-7%03x-%04x-%012llx", (unsigned)(time >> 16), (unsigned)(time & 0xffff),
+             (unsigned)(hash >> 52), (unsigned)(0x8000 | (hash >> 48 & 0x3fff)),
+             (unsigned long long)(hash & 0xffffffffffff));
+}
+
+static void tell_wake(struct person *person, const Hansom__Booking *booking)
+{
+    if (person->driver->is_wake_told || !str_equal(booking->driver_id, person->id))
+        return;
+    Hansom__PresenceChange change;
+    char wake_id[ID_SIZE];
+    person->driver->is_wake_told = true;
+    fill_change(person, person->away_reason, &change);
+    format_wake_id(wake_id, person->id, change.last_seen_ms);
+    person->presence->output->driver_wake(person->presence->context, booking, &change, wake_id);
+}
+
+static void note_wake_answer(struct person *person, const char *wake_id)
+{
+    uint64_t hash = hash_fnv1a64(wake_id, strlen(wake_id));
+    if (!id_is_valid(wake_id, strlen(wake_id)) || hash == person->driver->answered_wake)
+        return;
+    person->driver->answered_wake = hash;
+    person->presence->output->wake_answered(person->presence->context, person->id, wake_id,
+                                            person->presence->now.wall_ms);
 }
 
 /* --- the policy
@@ -310,6 +344,8 @@ void driver_offline(struct person *person, Hansom__PresenceReason reason)
     person->away_reason = reason;
     person_each_booking(person, tell_stale);
     person_each_booking(person, tell_client_offline);
+    driver->is_wake_told = false;
+    person_each_booking(person, tell_wake);
     driver_rearm(person);
 }
 
@@ -330,6 +366,7 @@ bool presence_heartbeat(struct presence *presence, const Hansom__Heartbeat *beat
     driver_alive(person);
     if (is_changed)
         tell_change(person, BY_HEARTBEAT);
+    note_wake_answer(person, beat->wake_id);
     driver_rearm(person);
     return true;
 }

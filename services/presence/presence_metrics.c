@@ -6,6 +6,7 @@ static const char *const reason_names[] = {"none", "heartbeat", "leave", "timeou
 static const char *const cause_names[] = {"none",        "no_heartbeat", "gps_lost", "background",
                                           "low_battery", "network",      NULL};
 static const char *const why_names[] = {"none", "available", "on_booking", "low_power", "no_viewers", NULL};
+static const char *const wake_outcomes[] = {"sent", "answered", NULL};
 static const char *const beat_outcomes[] = {"accepted", "superseded", "malformed", NULL};
 
 #define COUNTER_BUCKETS NULL, 0

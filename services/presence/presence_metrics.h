@@ -12,6 +12,9 @@
         beat_outcomes, NULL, NULL)                                                                                     \
     ROW(STALE, "hansom_presence_stale_total", COUNTER, "driver_stale told, by cause.", "cause", cause_names, NULL,     \
         NULL)                                                                                                          \
+    ROW(WAKES, "hansom_presence_wakes_total", COUNTER,                                                                 \
+        "Events that wake a driver who went offline on a booking, and heartbeats that answered one.", "outcome",       \
+        wake_outcomes, NULL, NULL)                                                                                     \
     ROW(POLICIES, "hansom_presence_policies_total", COUNTER, "Policies written, by state.", "why", why_names, NULL,    \
         NULL)                                                                                                          \
     ROW(CONNECTIONS, "hansom_presence_connections", GAUGE, "Connections known.", NULL, NULL, NULL, NULL)               \
@@ -27,6 +30,7 @@ enum presence_metric {
 #undef ROW
         PRESENCE_METRIC_COUNT
 };
+enum wake_outcome { WAKE_SENT, WAKE_ANSWERED };
 extern const struct metric_def presence_metric_defs[PRESENCE_METRIC_COUNT];
 
 #endif

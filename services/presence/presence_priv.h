@@ -57,7 +57,8 @@ struct driver {
     int64_t fix_wall_ms;
     bool has_fix;
     Hansom__Fix fix;
-    bool is_stale_told, is_gps_stale;
+    bool is_stale_told, is_gps_stale, is_wake_told;
+    uint64_t answered_wake; /* hash of its id; 0: none */
     struct wheel_timer watch, gps, viewers_gone;
     struct list_node viewers;
     bool is_unwatched; /* nobody has watched for the delay */

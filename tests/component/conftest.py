@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -17,11 +18,18 @@ import websockets
 from hansomdev.stack import Stack
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from peers.all import Peers  # noqa: E402
 # Short intervals, so that what takes N of them is seen within seconds.
 FAST = {"HANSOM_ON_BOOKING_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_NO_VIEWERS_HEARTBEAT_INTERVAL_MS": "1000",
         "HANSOM_AVAILABLE_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_RECONNECT_GRACE_MS": "500",
         "HANSOM_NO_VIEWERS_DELAY_MS": "1500", "HANSOM_CONNECT_TIMEOUT_MS": "1500", "HANSOM_MAX_FRAME_BYTES": "20000",
-        "HANSOM_CHAT_GRACE_S": "2", "HANSOM_CHAT_TYPING_TIMEOUT_MS": "1000"}
+        "HANSOM_CHAT_GRACE_S": "2", "HANSOM_CHAT_TYPING_TIMEOUT_MS": "1000",
+        # notifier: a ladder within a second, a batch that takes long enough to be killed in
+        "HANSOM_PUSH_AFTER_MS": "300", "HANSOM_CONTACT_AFTER_MS": "600", "HANSOM_RETRY_BASE_MS": "50", "HANSOM_TRIES_MAX": "4",
+        "HANSOM_POLL_MS": "50", "HANSOM_CLAIM_LEASE_MS": "3000", "HANSOM_TRANSFER_TIMEOUT_MS": "1500", "HANSOM_IN_FLIGHT_MAX": "100",
+        "HANSOM_BREAKER_FAILURES": "12", "HANSOM_BREAKER_OPEN_MS": "400", "HANSOM_NOT_CRITICAL_PER_HOUR": "6",
+        "HANSOM_TYPE_POLICIES": "test_silent=none,test_alarm=always"}
 _ids = itertools.count(1)
 
 
@@ -34,13 +42,18 @@ class Suite:
 
     def __init__(self, folder):
         build = pathlib.Path(os.environ.get("HANSOM_BUILD", ROOT / "build" / "asan"))
-        self.stack = Stack(ROOT, build, folder, extra_env=FAST)
+        self.peers = Peers(folder / "peers")
+        self.stack = Stack(ROOT, build, folder, extra_env=dict(FAST))
         self.chat_grace_s = int(FAST["HANSOM_CHAT_GRACE_S"])
         self.lock = threading.Lock()
         self.is_ending = threading.Event()
         self.thread = threading.Thread(target=self._supervise, daemon=True)
 
     def start(self):
+        self.peers.start()
+        self.stack.extra_env.update(
+            self.peers.settings(), HANSOM_TEMPLATES_DIR=str(ROOT / "tests" / "data" / "templates"),
+            HANSOM_SMS_STATUS_CALLBACK_URL=f"{self.stack.public}/v1/callbacks/sms")
         self.stack.start()
         self.stack.wait_ready()
         self.thread.start()
@@ -190,7 +203,16 @@ def suite():
         assert all(status == 0 for status in services.values()), services
     finally:
         suite.stop()
+        suite.peers.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def world(suite):
+    """The suite as tests of the notifier see it; what they planned at the peers is forgotten afterwards."""
+    from notifier_world import World
+    yield World(suite)
+    suite.peers.forget_plans()
 
 
 def run(coroutine):

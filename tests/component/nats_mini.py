@@ -5,13 +5,15 @@ import socket
 
 
 class Nats:
-    def __init__(self, port, user=None, password=None):
+    def __init__(self, port, user="", password=""):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
         self.file = self.socket.makefile("rb")
         self.file.readline()  # INFO
+        self.numbers = 1
         self.inbox = "_INBOX.test." + os.urandom(6).hex()
-        options = {"verbose": False, "headers": True, "no_responders": True, **({"user": user, "pass": password} if user else {})}
-        self.send(b"CONNECT %s\r\nSUB %s 1\r\n" % (json.dumps(options).encode(), self.inbox.encode()))
+        who = {"user": user, "pass": password} if user else {}
+        options = json.dumps({"verbose": False, "headers": True, "no_responders": True, **who})
+        self.send(b"CONNECT %s\r\nSUB %s 1\r\n" % (options.encode(), self.inbox.encode()))
 
     def send(self, data):
         self.socket.sendall(data)
@@ -20,11 +22,27 @@ class Nats:
         self.file.close()
         self.socket.close()
 
+    def subscribe(self, subject):
+        self.numbers += 1
+        self.send(b"SUB %s %d\r\n" % (subject.encode(), self.numbers))
+        self.flush()
+
+    def flush(self):
+        """What was sent before is known to the server."""
+        self.send(b"PING\r\n")
+        while (line := self.file.readline()) != b"PONG\r\n":
+            assert line, "NATS closed the connection"
+            assert not line.startswith((b"MSG", b"HMSG")), "flush before anything can come"
+
     def publish(self, subject, data, reply=""):
         self.send(b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(data), data))
 
     def receive(self):
         """The next message as (headers, data)."""
+        return self.receive_from()[2:]
+
+    def receive_from(self):
+        """The next message as (subject, reply, headers, data)."""
         while True:
             words = self.file.readline().split()
             if not words:
@@ -32,11 +50,13 @@ class Nats:
             if words[0] == b"PING":
                 self.send(b"PONG\r\n")
             elif words[0] == b"MSG":
-                return b"", self.file.read(int(words[-1]) + 2)[:-2]
+                reply = words[3].decode() if len(words) == 5 else ""
+                return words[1].decode(), reply, b"", self.file.read(int(words[-1]) + 2)[:-2]
             elif words[0] == b"HMSG":
                 header_size, size = int(words[-2]), int(words[-1])
+                reply = words[3].decode() if len(words) == 6 else ""
                 block = self.file.read(size + 2)[:-2]
-                return block[:header_size], block[header_size:]
+                return words[1].decode(), reply, block[:header_size], block[header_size:]
 
     def request(self, subject, data):
         self.publish(subject, data, self.inbox)
@@ -57,6 +77,11 @@ class Nats:
 
     def key(self, bucket, key):
         return self.last("KV_" + bucket, f"$KV.{bucket}.{key}")
+
+
+def connect(stack):
+    """To the NATS of a hansomdev.stack.Stack."""
+    return Nats(stack.nats_port, "hansom", (stack.secret_dir / "nats_password").read_text().strip())
 
 
 def varint(data, at):

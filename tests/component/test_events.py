@@ -1,5 +1,6 @@
 """Events of a user, posted by a back end or caused by a booking."""
 import asyncio
+import subprocess
 import time
 import uuid
 
@@ -67,3 +68,33 @@ def test_a_booking_tells_those_concerned(suite):
         await one.ask("ping", t=1)
         assert [frame["data"]["type"] for frame in one.frames if frame["op"] == "message"] in ([], ["booking_status_changed"]), one.frames
     run(scenario())
+
+
+def publish_by_nats(suite, *words):
+    """The C example of docs/events.md: (exit code, what it said)."""
+    tool = suite.stack.build / "clients" / "c" / "examples" / "publish_event"
+    done = subprocess.run([tool, suite.stack.nats_url, *words], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_event_published_to_nats_comes_live_once(suite):
+    async def scenario():
+        user, event_id = fresh("c"), str(uuid.uuid4())
+        client = await listen(suite, user)
+        words = (user, event_id, "policy_notice", '{"text":"Surge pricing"}')
+        code, said = publish_by_nats(suite, *words)
+        assert code == 0 and said.startswith("EVENTS: sequence "), said
+        seen = await client.message("policy_notice")
+        assert seen["data"]["event_id"] == event_id and seen["data"]["text"] == "Surge pricing"
+        assert f"sequence {seen['seq']}\n" in said
+        code, said = publish_by_nats(suite, *words, "critical")
+        assert code == 0 and "had already" in said, "the same id within the window"
+        assert publish_by_nats(suite, user, "e2", "second", "{}")[0] == 0
+        assert (await client.message("second"))["prev"] == seen["seq"], "nothing came between"
+    run(scenario())
+
+
+def test_the_example_says_when_nobody_has_it(suite):
+    code, said = publish_by_nats(suite, "a.b.c", "e", "t", "{}")  # no such subject in any stream
+    assert code == 1 and said.startswith("not confirmed: "), said
+    assert publish_by_nats(suite, "u")[0] == 2

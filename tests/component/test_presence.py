@@ -1,5 +1,9 @@
 """Drivers that come, fall silent, leave and come back; who is in a booking; the policy a driver is told."""
-from conftest import fresh, run
+import asyncio
+import time
+
+from conftest import fresh, run, stamp
+from nats_mini import connect, decode
 
 
 def test_a_driver_is_online_late_offline_and_back(suite):
@@ -62,7 +66,7 @@ def test_members(suite):
         rider = await suite.connect(ride.client, "client")
         await rider.ask("subscribe", channel=ride.channel("presence"))
         driver = await suite.connect(ride.driver, "driver")
-        assert (await rider.message("participant_joined"))["data"]["user_id"] == ride.driver
+        await rider.message("participant_joined", user_id=ride.driver)  # their own may come before it
         members = (await driver.ask("presence", channel=ride.channel("presence")))["members"]
         assert {(member["user_id"], member["role"]) for member in members} == {(ride.client, "client"), (ride.driver, "driver")}
         stranger = await suite.connect(fresh("x"), "client")
@@ -84,4 +88,29 @@ def test_the_policy_follows_the_state(suite):
         await driver.wait(lambda frame: frame.get("op") == "policy" and frame["why"] == "on_booking")
         await driver.beat(ride.driver, power_mode="low_battery")
         await driver.wait(lambda frame: frame.get("op") == "policy" and frame["why"] == "low_power")
+    run(scenario())
+
+
+def test_a_driver_who_goes_offline_on_a_booking_is_woken_and_answers(suite):
+    async def scenario():
+        ride = suite.booking()
+        driver, bus = await suite.connect(ride.driver, "driver"), connect(suite.stack)
+        bus.subscribe(f"in.user.{ride.driver}.events")
+        await driver.ask("subscribe", channel=f"user.{ride.driver}.events")
+        await driver.beat(ride.driver)
+        stored = decode(await asyncio.to_thread(lambda: bus.receive()[1]))
+        assert stored[3] == b"driver_wake" and stored[5] == 1 and stored[8] == b"wake"
+        assert stored[7] == stored[6] + 120000 and abs(stored[6] - time.time() * 1000) < 5000
+        wake = await driver.message("driver_wake")
+        assert wake["data"]["booking_id"] == ride.id and wake["data"]["event_id"].startswith("wake-") and wake["data"]["expires_at"] > stamp()
+        await asyncio.sleep(1.5)  # longer than an interval: were it told again, it would be the next message
+        acks = connect(suite.stack)
+        acks.subscribe(f"in.user.{ride.driver}.ack")
+        wake_id = wake["data"]["event_id"]
+        assert (await driver.beat(ride.driver, wake_id="a b"))["code"] == "bad_request"
+        await driver.beat(ride.driver, wake_id=wake_id)
+        ack = decode(await asyncio.to_thread(lambda: acks.receive()[1]))
+        assert ack[1] == ride.driver.encode() and ack[4] == wake_id.encode() and 3 not in ack
+        await driver.ask("ping", t=1)
+        assert not [frame for frame in driver.frames if frame.get("data", {}).get("type") == "driver_wake"], "once"
     run(scenario())

@@ -9,15 +9,20 @@ def _write_private(path, text):
     path.write_text(text)
 
 
+def _make_ec_key(path):
+    path.touch(mode=0o600)
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(path)],
+        check=True, stderr=subprocess.DEVNULL)
+
+
 def ensure(folder):
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    signing, public = folder / "signing.pem", folder / "public.pem"
-    if not signing.exists():
-        signing.touch(mode=0o600)
-        subprocess.run(
-            ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(signing)],
-            check=True, stderr=subprocess.DEVNULL)
+    signing, public, vapid = folder / "signing.pem", folder / "public.pem", folder / "vapid.pem"
+    for key in (signing, vapid):  # vapid: what browsers know us by; a new one makes all their subscriptions void
+        if not key.exists():
+            _make_ec_key(key)
     if not public.exists():
         subprocess.run(["openssl", "pkey", "-in", str(signing), "-pubout", "-out", str(public)], check=True)
     keys = folder / "keys.json"

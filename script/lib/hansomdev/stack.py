@@ -17,7 +17,7 @@ from .process import Process
 PG_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 PG_USER = "hansom"
 NATS_USER = "hansom"
-SERVICES = ("edge-gateway", "presence", "tracking-throttle", "backoffice", "chat-store")  # those that are built; order of metrics=
+SERVICES = ("edge-gateway", "presence", "tracking-throttle", "backoffice", "chat-store", "notifier")  # those that are built; order of metrics=
 
 
 class StackError(Exception):
@@ -167,8 +167,13 @@ class Stack:
     def _service_env(self, name):
         env = {"HANSOM_NATS_URL": f"nats://127.0.0.1:{self.nats_port}", "HANSOM_NATS_USER": NATS_USER,
                "HANSOM_NATS_PASSWORD_FILE": str(self.secret_dir / "nats_password"), "HANSOM_LOG_LEVEL": self.log_level}
-        if name in ("backoffice", "chat-store"):
+        if name in ("backoffice", "chat-store", "notifier"):
             env["HANSOM_POSTGRES_URL"] = self.postgres_url
+        if name == "notifier":
+            # Web Push works out of the box; what has no credentials here is dropped, so that the ladder can be tried.
+            env |= {"HANSOM_TEMPLATES_DIR": f"{self.root}/services/notifier/templates",
+                    "HANSOM_WEBPUSH_VAPID_KEY_FILE": f"{self.secret_dir}/vapid.pem", "HANSOM_WEBPUSH_SUBJECT": "mailto:operator@localhost",
+                    "HANSOM_UNCONFIGURED_PROVIDERS": "drop"}
         return {**env, **self.extra_env}
 
     def _service_arguments(self, name):
@@ -178,6 +183,7 @@ class Stack:
             "backoffice": [f"--internal_port={self.internal_port}", f"--api_key_file={self.api_key_file}",
                            f"--signing_key_file={self.secret_dir}/signing.pem", f"--migrations_dir={self.root}/migrations"],
             "chat-store": [f"--migrations_dir={self.root}/migrations"],
+            "notifier": [f"--migrations_dir={self.root}/migrations"],
         }
         return common + own.get(name, [])
 
@@ -236,9 +242,9 @@ class Stack:
     # --- the end ---
     def stop(self, should_hurry=lambda: False):
         """Exit statuses by name. Clients first, then services, then what they stand on."""
-        order = ["ridesim", "edge-gateway", "tracking-throttle", "presence", "chat-store", "backoffice", "nats-server", "postgres"]
+        order = ["ridesim", "edge-gateway", "tracking-throttle", "presence", "chat-store", "notifier", "backoffice", "nats-server", "postgres"]
         statuses = {}
-        for group in (order[:1], order[1:2], order[2:6], order[6:]):
+        for group in (order[:1], order[1:2], order[2:7], order[7:]):
             present = [process for name, process in self.processes.items()
                        if name in group or name.rpartition("-")[0] in group and name not in order]
             for process in present:

@@ -24,7 +24,7 @@ static bool read_status(const struct cJSON *body, Hansom__BookingStatus *status_
 
 bool booking_wish_read(const struct cJSON *body, struct booking_wish *wish_r, char *error, size_t error_size)
 {
-    struct field_error why = {error, error_size};
+    struct field_error why = {.text = error, .size = error_size};
     *wish_r = (struct booking_wish){0};
     if (!field_id(body, "client_id", FIELD_REQUIRED, &wish_r->client_id, &why) ||
         !field_id(body, "driver_id", FIELD_OPTIONAL, &wish_r->driver_id, &why) ||

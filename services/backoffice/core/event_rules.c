@@ -6,7 +6,7 @@
 #include "base/ids.h"
 #include "core/json_fields.h"
 
-static bool is_type(const char *text)
+bool event_type_is_valid(const char *text)
 {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
     return length >= 1 && length <= ID_LENGTH_MAX && text[length] == '\0';
@@ -46,13 +46,13 @@ static bool read_data(const cJSON *body, Hansom__UserEvent *event, struct field_
 
 bool event_read(const cJSON *body, int64_t now_ms, Hansom__UserEvent *event_r, char *error, size_t error_size)
 {
-    struct field_error why = {error, error_size};
+    struct field_error why = {.text = error, .size = error_size};
     const char *id = NULL, *type = NULL, *collapse_key = NULL;
     hansom__user_event__init(event_r);
     if (!field_id(body, "event_id", FIELD_REQUIRED, &id, &why) ||
         !field_text(body, "type", FIELD_REQUIRED, &type, &why))
         return false;
-    if (!is_type(type))
+    if (!event_type_is_valid(type))
         return field_fail(&why, "type: must be 1 to 64 of a-z 0-9 _");
     if (!field_text(body, "collapse_key", FIELD_OPTIONAL, &collapse_key, &why))
         return false;

@@ -8,6 +8,9 @@ struct cJSON;
 
 #define EVENT_DATA_MAX 16384 /* bytes, as JSON */
 
+/* 1 to 64 of a-z 0-9 _ */
+bool event_type_is_valid(const char *text);
+
 /*
  * {"event_id","type","critical"?,"expires_at"?,"collapse_key"?,"data"}. Strings of event_r belong to the body, but
  * data_json: free it with cJSON_free. False with a text that names the field.

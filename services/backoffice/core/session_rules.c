@@ -99,7 +99,7 @@ static bool check_texts(const struct session_wish *wish, struct field_error *err
 
 bool session_wish_read(const cJSON *body, struct session_wish *wish_r, char *error, size_t error_size)
 {
-    struct field_error why = {error, error_size};
+    struct field_error why = {.text = error, .size = error_size};
     *wish_r = (struct session_wish){0};
     return field_id(body, "user_id", FIELD_REQUIRED, &wish_r->user_id, &why) &&
            field_text(body, "role", FIELD_REQUIRED, &wish_r->role, &why) &&

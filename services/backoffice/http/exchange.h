@@ -18,6 +18,7 @@ struct MHD_Connection;
 struct http_server;
 struct route;
 struct exchange_block;
+struct query;
 
 struct exchange {
     /* the request; does not change once the loop has it */
@@ -25,6 +26,7 @@ struct exchange {
     char id[ID_SIZE];          /* what stands for {id}, "" without one */
     char request_id[ID_SIZE];
     char idempotency_key[IDEMPOTENCY_KEY_MAX + 1]; /* "": none */
+    struct query *query;                           /* core/query.h; NULL when the route takes no parameters */
     struct strbuf body;
     struct cJSON *json; /* the body, when the route has one */
 

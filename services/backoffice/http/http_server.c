@@ -34,6 +34,25 @@ const char *http_header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
+struct query_walk {
+    http_query_cb *callback;
+    void *context;
+};
+
+static enum MHD_Result on_query_parameter(void *context, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                                          const char *value, size_t value_length)
+{
+    (void)kind;
+    const struct query_walk *walk = context;
+    return walk->callback(walk->context, name, name_length, value, value_length) ? MHD_YES : MHD_NO;
+}
+
+void http_query_each(const struct exchange *exchange, http_query_cb *callback, void *context)
+{
+    struct query_walk walk = {callback, context};
+    MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, on_query_parameter, &walk);
+}
+
 void http_refuse(struct exchange *exchange, enum error_code code, const char *detail)
 {
     exchange->is_refused = true;

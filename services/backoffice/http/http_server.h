@@ -37,6 +37,10 @@ unsigned http_server_active(const struct http_server *server);
 
 /* For admit. */
 const char *http_header(const struct exchange *exchange, const char *name);
+/* The query's parameters in their order, decoded; value is NULL without an =; nothing is zero-terminated. False:
+ * enough. */
+typedef bool http_query_cb(void *context, const char *name, size_t name_length, const char *value, size_t value_length);
+void http_query_each(const struct exchange *exchange, http_query_cb *callback, void *context);
 void http_refuse(struct exchange *exchange, enum error_code code, const char *detail);
 
 /* exchange.c */

@@ -1,11 +1,18 @@
 #include "dispatch.h"
+#include "event_acks.h"
 
-/* An acknowledgement of user events has no answer. What it stops, the ladder of push and SMS, is not part of this
- * version, so there is nothing to tell anybody; a channel that has no acknowledgements is the client's mistake. */
+/* An acknowledgement has no answer; what is wrong with one is said, if need be later, when the channel has been asked.
+ * Nobody acknowledges for somebody else: it would stop what is on its way to them. */
 void handle_ack(struct session *session, const struct client_frame *frame)
 {
     struct channel_name channel;
-    if (channel_parse(frame->channel, strlen(frame->channel), &channel) && channel.kind == CHANNEL_EVENTS)
-        return;
-    session_send_error(session, frame->id, ERROR_bad_request, "channel: only user events are acknowledged", 0);
+    ASSERT(channel_parse(frame->channel, strlen(frame->channel), &channel));
+    if (channel.kind != CHANNEL_EVENTS)
+        session_send_error(session, frame->id, ERROR_bad_request, "channel: only user events are acknowledged", 0);
+    else if (!str_equal(channel.id, session->principal->user_id))
+        session_send_error(session, frame->id, ERROR_forbidden, "channel: not this user's own events", 0);
+    else if (!principal_may(session->principal, "subscribe", channel.text))
+        session_send_error(session, frame->id, ERROR_forbidden, "channel: not in the token's scopes", 0);
+    else
+        event_ack_note(session, frame->id, frame->seq);
 }

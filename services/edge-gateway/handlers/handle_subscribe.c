@@ -121,7 +121,7 @@ static void on_replayed(void *context, enum bus_status status, const struct repl
         write_marks(&reply.json, result->archive, result->epoch);
     json_key(&reply.json, "messages");
     json_begin_array(&reply.json);
-    replay_write_messages(flow->replay, &reply.json);
+    replay_write_messages(flow->replay, &reply.json, &reply.expiring);
     json_end_array(&reply.json);
     finish(flow, &reply, result->position);
 }

@@ -136,6 +136,25 @@ Test(auth, good_tokens_of_both_kinds)
     }
 }
 
+Test(auth, any_claims_with_or_without_a_kid)
+{
+    static const char claims[] = "{\"sub\":\"u2\",\"role\":\"client\",\"iat\":1700000000,\"exp\":1700000600,"
+                                 "\"scopes\":[]}";
+    static const char *const kids[] = {"es", "", "other"};
+    for (size_t i = 0; i < ARRAY_LEN(kids); i++) {
+        char *error = NULL;
+        struct signer *signer = signer_load(in_folder("private.pem"), kids[i], "ES256", &error);
+        char *token = claims_sign(signer, claims, &error);
+        cr_assert_not_null(token, "%s", error);
+        cr_expect_eq(is_valid(token, NOW_MS), !str_equal(kids[i], "other"), "kid \"%s\"", kids[i]);
+        mem_free(token);
+        cr_assert_null(claims_sign(signer, "[", &error));
+        cr_assert_not_null(error);
+        mem_free(error);
+        signer_destroy(&signer);
+    }
+}
+
 Test(auth, time_and_tampering)
 {
     char *token = signed_by("private.pem", "es", "ES256");

@@ -3,6 +3,7 @@
 
 #include "base/hashmap.h"
 #include "base/heap.h"
+#include "base/lru_cache.h"
 #include "random_sequence.h"
 
 #define KEYS 300
@@ -148,4 +149,35 @@ Test(heap, comes_out_sorted)
     }
     cr_assert_null(heap_first(&heap));
     heap_finish(&heap);
+}
+
+static size_t freed;
+static void count_free(void *value)
+{
+    (void)value;
+    freed++;
+}
+
+Test(lru_cache, keeps_what_was_used_last)
+{
+    char key[32];
+    int values[4] = {0};
+    struct lru_cache *cache = lru_cache_create(3, count_free);
+    for (size_t i = 0; i < 3; i++) {
+        key_of(i, key);
+        lru_cache_set(cache, key, &values[i]);
+    }
+    cr_assert_eq(lru_cache_get(cache, "booking-0"), &values[0]);
+    lru_cache_set(cache, "booking-3", &values[3]);
+    cr_assert_null(lru_cache_get(cache, "booking-1"), "the least used one went");
+    cr_assert_eq(lru_cache_get(cache, "booking-0"), &values[0]);
+    cr_assert_eq(freed, 1);
+    lru_cache_set(cache, "booking-0", &values[1]);
+    cr_assert_eq(lru_cache_get(cache, "booking-0"), &values[1]);
+    cr_assert_eq(lru_cache_count(cache), 3);
+    cr_assert_eq(freed, 2);
+    lru_cache_destroy(&cache);
+    cr_assert_null(cache);
+    cr_assert_eq(freed, 5);
+    lru_cache_destroy(&cache);
 }

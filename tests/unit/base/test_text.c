@@ -47,6 +47,21 @@ Test(utf8, edges)
     cr_assert_not(utf8_is_valid("ok\xe2\x82", 4));
 }
 
+Test(utf8, characters_and_cuts)
+{
+    static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x9a\x95"; /* a é € and a taxi */
+    static const size_t lengths[] = {1, 2, 3, 4}, cuts[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    size_t at = 0;
+    for (size_t i = 0; i < ARRAY_LEN(lengths); at += lengths[i++])
+        cr_assert_eq(utf8_char_length(text + at, sizeof(text) - 1 - at), lengths[i]);
+    for (size_t limit = 0; limit < ARRAY_LEN(cuts); limit++)
+        cr_assert_eq(utf8_cut(text, sizeof(text) - 1, limit), cuts[limit], "limit %zu", limit);
+    cr_assert_eq(utf8_char_length("", 0), 0);
+    cr_assert_eq(utf8_char_length("\x82", 1), 0);
+    cr_assert_eq(utf8_char_length("\xe2\x82", 2), 0);
+    cr_assert_eq(utf8_char_length("\xed\xa0\x80", 3), 0);
+}
+
 Test(ids, validity)
 {
     char longest[ID_LENGTH_MAX + 2];

@@ -5,6 +5,7 @@
 #include "chat_typing.h"
 #include "base/clock.h"
 #include "dispatch.h"
+#include "event_acks.h"
 #include "hub.h"
 
 static struct {
@@ -78,6 +79,10 @@ void subscriptions_take_slots(struct session *session)
     (void)session;
 }
 void chat_typing_end(struct session *session)
+{
+    (void)session;
+}
+void event_ack_leave(struct session *session)
 {
     (void)session;
 }
@@ -310,5 +315,45 @@ Test(session, silence_is_asked_about_and_then_ends_it, .init = begin)
     seen.silent_ms = 60000;
     advance(60100);
     cr_assert_eq(seen.close_code, 4512);
+    end(session);
+}
+
+static void send_event(struct session *session, int64_t expires_at_ms)
+{
+    Hansom__UserEvent event = HANSOM__USER_EVENT__INIT;
+    struct expiring parts = {0};
+    struct strbuf text;
+    struct json_writer json;
+    event.event_id = "e1";
+    event.type = "assignment_offer";
+    event.data_json = "{\"place\":\"station\"}";
+    event.created_at_ms = clock_wall_ms();
+    event.expires_at_ms = expires_at_ms;
+    strbuf_init(&text, 256);
+    json_writer_init(&json, &text);
+    json_begin_object(&json);
+    json_key(&json, "data");
+    expiring_write_event(&parts, &json, &event, event.created_at_ms);
+    json_end_object(&json);
+    session_send_expiring(session, &text, &parts);
+    strbuf_finish(&text);
+}
+
+Test(session, what_expired_while_the_reader_took_nothing_is_not_sent, .init = begin)
+{
+    struct session *session = create_open(3600000);
+    int64_t expires_at_ms = clock_wall_ms() + 30;
+    seen.is_stuck = true;
+    send_event(session, expires_at_ms);
+    send_event(session, expires_at_ms + 3600000);
+    session_flush(session);
+    while (clock_wall_ms() < expires_at_ms)
+        continue;
+    seen.is_stuck = false;
+    session_writable(session);
+    const char *second = strchr(seen.sent, '\n') + 1;
+    cr_assert(strncmp(seen.sent, "{\"data\":{\"type\":\"expired\"", 24) == 0, "%s", seen.sent);
+    cr_assert_not_null(strstr(second, "station"), "the other one still holds: %s", seen.sent);
+    cr_assert_eq(strstr(seen.sent, "station"), strstr(second, "station"), "%s", seen.sent);
     end(session);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "pg/pg.h"
 #include "pg/pg_array.h"
+#include "pg/pg_batch.h"
 #include "tests/support/pg_fixture.h"
 
 struct world {
@@ -356,5 +357,111 @@ Test(pg, may_be_destroyed_with_queries_under_way)
     wait_until(&world, is_destroyed, &world);
     for (int i = 0; i < 8; i++)
         cr_assert_not(never[i].is_done);
+    close_world(&world);
+}
+
+/* --- batches ------------------------------------------------------------------------------------------------------ */
+
+#define ITEMS 5000
+struct batch_item {
+    struct list_node node;
+    int number, ended, committed;
+};
+
+struct batch_world {
+    struct world *world;
+    struct pg_batch *batch;
+    struct batch_item items[ITEMS];
+    int statements;
+};
+
+static void note_written(void *context, enum pg_status status, const struct pg_result *result)
+{
+    pg_batch_written(((struct batch_world *)context)->batch, status, result);
+}
+
+static void write_items(void *context, const struct list_node *items)
+{
+    struct batch_world *batches = context;
+    struct pg_array numbers;
+    const char *parameter;
+    pg_arrays_begin(&numbers, 1);
+    LIST_EACH(items, node)
+    pg_array_int(&numbers, CONTAINER_OF(node, const struct batch_item, node)->number);
+    pg_arrays_end(&numbers, 1, &parameter);
+    cr_assert_leq(numbers.count, 100);
+    batches->statements++;
+    pg_query(batches->world->pg, "INSERT INTO batch_items SELECT unnest($1::int[]) ON CONFLICT DO NOTHING", 1,
+             &parameter, 2000, note_written, batches);
+    pg_arrays_finish(&numbers, 1);
+}
+
+static void end_item(void *context, struct list_node *node, bool is_committed)
+{
+    (void)context;
+    struct batch_item *item = CONTAINER_OF(node, struct batch_item, node);
+    item->ended++;
+    item->committed += is_committed;
+}
+
+static bool is_written(void *context)
+{
+    return pg_batch_count(((struct batch_world *)context)->batch) == 0;
+}
+
+static bool has_begun(void *context)
+{
+    return ((struct batch_world *)context)->items[150].committed;
+}
+
+static struct pg_batch *make_batch(struct batch_world *batches, struct world *world)
+{
+    const struct pg_batch_config config = {.loop = &world->loop,
+                                           .name = "test",
+                                           .limit = 100,
+                                           .linger_ms = 1,
+                                           .write = write_items,
+                                           .end = end_item,
+                                           .context = batches};
+    return pg_batch_create(&config);
+}
+
+Test(pg, a_batch_is_written_again_until_it_is_certain)
+{
+    struct world world;
+    static struct batch_world batches;
+    open_world(&world, 1);
+    cr_assert_eq(ask(&world, "CREATE TABLE batch_items (number int PRIMARY KEY)").status, PG_OK);
+    batches.world = &world;
+    batches.batch = make_batch(&batches, &world);
+    for (int i = 0; i < ITEMS; i++) {
+        batches.items[i].number = i;
+        pg_batch_add(batches.batch, &batches.items[i].node);
+    }
+    wait_until(&world, has_begun, &batches);
+    pg_fixture_kill(&world.server);
+    pg_fixture_restart(&world.server);
+    wait_until(&world, is_written, &batches);
+    for (int i = 0; i < ITEMS; i++)
+        cr_assert(batches.items[i].ended == 1 && batches.items[i].committed == 1);
+    cr_assert_str_eq(ask(&world, "SELECT count(*) FROM batch_items").value, "5000");
+    cr_assert_geq(batches.statements, ITEMS / 100);
+    pg_batch_destroy(&batches.batch);
+    close_world(&world);
+}
+
+Test(pg, a_batch_that_is_destroyed_ends_its_items_uncommitted)
+{
+    struct world world;
+    static struct batch_world batches;
+    open_world(&world, 1);
+    batches.world = &world;
+    batches.batch = make_batch(&batches, &world);
+    for (int i = 0; i < 150; i++)
+        pg_batch_add(batches.batch, &batches.items[i].node);
+    pg_destroy(&world.pg);
+    pg_batch_destroy(&batches.batch);
+    for (int i = 0; i < 150; i++)
+        cr_assert(batches.items[i].ended == 1 && batches.items[i].committed == 0);
     close_world(&world);
 }

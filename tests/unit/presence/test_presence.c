@@ -16,6 +16,8 @@ struct world {
     Hansom__StaleCause cause;
     Hansom__PolicyWhy why;
     bool had_last;
+    unsigned wakes, answers;
+    char wake_id[ID_SIZE], answered[ID_SIZE];
 };
 
 static struct world world;
@@ -73,13 +75,33 @@ static void on_offline(void *context, const Hansom__Booking *booking, const Hans
     world.offline_events++;
 }
 
+static void on_wake(void *context, const Hansom__Booking *booking, const Hansom__PresenceChange *change,
+                    const char *wake_id)
+{
+    (void)context;
+    cr_assert_str_eq(booking->driver_id, "d");
+    cr_assert_str_eq(change->driver_id, "d");
+    world.wakes++;
+    str_copy(world.wake_id, sizeof(world.wake_id), wake_id);
+}
+
+static void on_answer(void *context, const char *driver_id, const char *wake_id, int64_t at_ms)
+{
+    (void)context;
+    cr_assert_str_eq(driver_id, "d");
+    cr_assert_eq(at_ms, world.now.wall_ms);
+    world.answers++;
+    str_copy(world.answered, sizeof(world.answered), wake_id);
+}
+
 static void on_missed(void *context)
 {
     (void)context;
     world.missed++;
 }
 
-static const struct presence_output output = {on_change, on_tracking, on_participant, on_policy, on_offline, on_missed};
+static const struct presence_output output = {on_change,  on_tracking, on_participant, on_policy,
+                                              on_offline, on_wake,     on_answer,      on_missed};
 
 static void open_world(void)
 {
@@ -384,4 +406,102 @@ Test(presence, members_and_bookings)
     cr_assert_eq(presence_bookings_of(world.presence, "d", ids, 4), 0);
     presence_forget_partition(world.presence, partition_of("c"));
     cr_assert_not(presence_member(world.presence, "c", &member));
+}
+
+static void answer_wake(const char *wake_id)
+{
+    Hansom__Heartbeat beat = HANSOM__HEARTBEAT__INIT;
+    beat.driver_id = "d";
+    beat.availability = HANSOM__AVAILABILITY__AVAILABILITY_AVAILABLE;
+    beat.wake_id = (char *)wake_id;
+    cr_assert(presence_heartbeat(world.presence, &beat, world.now));
+}
+
+Test(presence, a_driver_who_goes_offline_on_a_booking_is_woken_once)
+{
+    book(IN_PROGRESS, 1);
+    beat();
+    int64_t seen_ms = world.now.wall_ms, said_ms = 0;
+    advance(N * X_MS + 200);
+    cr_assert_eq(world.status, OFFLINE);
+    cr_assert_eq(world.wakes, 1);
+    cr_assert_eq(strncmp(world.wake_id, "wake-", 5), 0);
+    cr_assert(uuid7_time(world.wake_id + 5, &said_ms), "%s", world.wake_id);
+    cr_assert_eq(said_ms, seen_ms);
+    advance(60000);
+    cr_assert_eq(world.wakes, 1, "not again while the driver stays offline");
+    char first[ID_SIZE];
+    str_copy(first, sizeof(first), world.wake_id);
+    beat();
+    advance(N * X_MS + 200);
+    cr_assert_eq(world.wakes, 2);
+    cr_assert_str_neq(world.wake_id, first);
+}
+
+Test(presence, one_wake_for_several_bookings)
+{
+    Hansom__Booking booking = HANSOM__BOOKING__INIT;
+    book(IN_PROGRESS, 1);
+    booking.booking_id = "b2";
+    booking.client_id = "c";
+    booking.driver_id = "d";
+    booking.status = IN_PROGRESS;
+    booking.version = 1;
+    presence_booking(world.presence, &booking, world.now);
+    beat();
+    advance(N * X_MS + 200);
+    cr_assert_eq(world.offline_events, 2);
+    cr_assert_eq(world.wakes, 1);
+}
+
+Test(presence, without_a_booking_nobody_is_woken)
+{
+    beat();
+    advance(N * X_MS + 200);
+    cr_assert_eq(world.status, OFFLINE);
+    cr_assert_eq(world.wakes, 0);
+}
+
+/* Whoever takes the partition over before the driver was told to be offline says the same; after it, nothing. */
+Test(presence, a_wake_has_the_same_id_whoever_tells_it)
+{
+    char ids[2][ID_SIZE];
+    Hansom__PresenceChange checkpoint = HANSOM__PRESENCE_CHANGE__INIT;
+    checkpoint.driver_id = "d";
+    checkpoint.availability = HANSOM__AVAILABILITY__AVAILABILITY_AVAILABLE;
+    checkpoint.last_seen_ms = START_WALL_MS - 1234;
+    for (int i = 0; i < 2; i++) {
+        close_world();
+        open_world();
+        world.now.mono_ms += (uint64_t)i * 777;
+        world.now.wall_ms += i * 777;
+        book(IN_PROGRESS, 1);
+        checkpoint.status = ONLINE;
+        presence_restore(world.presence, &checkpoint, world.now);
+        advance(N * X_MS + 200);
+        cr_assert_eq(world.wakes, 1);
+        str_copy(ids[i], ID_SIZE, world.wake_id);
+    }
+    cr_assert_str_eq(ids[0], ids[1]);
+    close_world();
+    open_world();
+    book(IN_PROGRESS, 1);
+    checkpoint.status = OFFLINE;
+    presence_restore(world.presence, &checkpoint, world.now);
+    advance(60000);
+    cr_assert_eq(world.wakes, 0);
+}
+
+Test(presence, a_heartbeat_answers_a_wake_once)
+{
+    beat();
+    cr_assert_eq(world.answers, 0);
+    answer_wake("wake-1");
+    answer_wake("wake-1");
+    cr_assert_eq(world.answers, 1);
+    cr_assert_str_eq(world.answered, "wake-1");
+    answer_wake("not an id");
+    cr_assert_eq(world.answers, 1);
+    answer_wake("wake-2");
+    cr_assert_eq(world.answers, 2);
 }

@@ -232,3 +232,76 @@ Test(wire, epochs)
     cr_assert_eq(epoch_parse("xyz"), 0);
     cr_assert_eq(epoch_parse("11111111111111111"), 0, "too long");
 }
+
+Test(wire, devices_of_the_vectors)
+{
+    cJSON *vectors = read_vectors(VECTORS "devices.json");
+    const cJSON *vector;
+    cJSON_ArrayForEach(vector, vectors)
+    {
+        const char *wanted = text_of(vector, "error");
+        char error[160] = "";
+        Hansom__DevicePut put;
+        bool is_good =
+            device_put_decode(cJSON_GetObjectItemCaseSensitive(vector, "in"), "u1", "dev1", &put, error, sizeof(error));
+        cr_expect_eq(is_good, wanted == NULL, "%s, wanted %s", error, wanted);
+        cr_expect_str_eq(error, wanted == NULL ? "" : wanted);
+        if (is_good) {
+            struct strbuf out;
+            struct json_writer json;
+            strbuf_init(&out, 256);
+            json_writer_init(&json, &out);
+            device_put_write(&json, &put);
+            cr_expect_str_eq(out.data, text_of(vector, "out"));
+            cr_expect_str_eq(put.token, text_of(vector, "token"));
+            cr_expect_str_eq(put.user_id, "u1");
+            strbuf_finish(&out);
+        }
+        device_put_finish(&put);
+    }
+    cJSON_Delete(vectors);
+}
+
+Test(wire, a_heartbeat_carries_the_wake_that_it_answers)
+{
+    cJSON *data =
+        cJSON_Parse("{\"type\":\"heartbeat\",\"availability\":\"busy\",\"timestamp\":\"2025-01-01T12:00:00Z\","
+                    "\"wake_id\":\"wake-1\"}");
+    Hansom__Heartbeat beat;
+    char error[160] = "";
+    cr_assert(heartbeat_decode(data, "D", &beat, error, sizeof(error)), "%s", error);
+    cr_expect_str_eq(beat.wake_id, "wake-1");
+    cJSON_DeleteItemFromObject(data, "wake_id");
+    cr_assert(heartbeat_decode(data, "D", &beat, error, sizeof(error)), "%s", error);
+    cr_expect_str_eq(beat.wake_id, "");
+    cJSON_Delete(data);
+}
+
+static void check_ack(const char *text, uint64_t epoch, uint64_t sequence, const char *wanted)
+{
+    cJSON *data = json_object_parse(text, strlen(text));
+    char error[160] = "";
+    uint64_t epoch_read, sequence_read;
+    bool is_good = event_ack_decode(data, &epoch_read, &sequence_read, error, sizeof(error));
+    cr_expect_eq(is_good, wanted == NULL, "%s: %s", text, error);
+    cr_expect_str_eq(error, wanted == NULL ? "" : wanted, "%s: %s", text, error);
+    if (is_good) {
+        cr_expect_eq(epoch_read, epoch, "%s", text);
+        cr_expect_eq(sequence_read, sequence, "%s", text);
+    }
+    cJSON_Delete(data);
+}
+
+Test(wire, acknowledgements_over_rest)
+{
+    check_ack("{\"seq\":9}", 0, 9, NULL);
+    check_ack("{\"seq\":9,\"epoch\":\"1a\"}", 26, 9, NULL);
+    check_ack("{\"seq\":9007199254740991}", 0, 9007199254740991, NULL);
+    check_ack("{}", 0, 0, "seq: missing");
+    check_ack("{\"seq\":0}", 0, 0, "seq: must be a number from 1 to 9007199254740991");
+    check_ack("{\"seq\":1.5}", 0, 0, "seq: must be an integer");
+    check_ack("{\"seq\":9,\"epoch\":\"XY\"}", 0, 0, "epoch: not an epoch of this server");
+    check_ack("{\"seq\":9,\"epoch\":1}", 0, 0, "epoch: must be a text of 1 to 16 bytes");
+    check_ack("[1]", 0, 0, "body: must be a JSON object");
+    check_ack("{\"seq\":9,\"epoch\":\"1\\u0000\"}", 0, 0, "body: must be a JSON object");
+}

@@ -1,0 +1,151 @@
+"""What tests of the notifier do with the suite: people with devices, events, the ledger, and what the peers saw."""
+import json
+import secrets
+import time
+import urllib.parse
+import urllib.request
+import uuid
+
+from conftest import fresh
+from nats_mini import Nats
+
+
+class Device:
+    def __init__(self, user, device_id, provider, key, body):
+        self.user, self.id, self.provider, self.key, self.body = user, device_id, provider, key, body
+
+
+class Person:
+    """A user with a token of their own, and what they registered."""
+
+    def __init__(self, world, role="client", user=None):
+        self.world, self.role = world, role
+        self.id = user or fresh("p")
+        self.token = world.suite.token(self.id, role)
+        self.email = self.phone = None
+
+    def api(self, method, path, body=None):
+        return self.world.suite.rest(method, path, body, key=self.token, base=self.world.suite.stack.public)
+
+    def add_device(self, provider="fcm", **more):
+        peers = self.world.peers
+        if provider == "webpush":
+            subscription = peers.webpush.subscribe()
+            key, token = subscription.id, json.loads(subscription.json())
+        else:
+            key = token = secrets.token_hex(32) if provider == "apns" else "fcm:" + secrets.token_urlsafe(60)
+        device = Device(self, fresh("device"), provider, key, {"provider": provider, "token": token, "platform": "test", **more})
+        self.register(device)
+        return device
+
+    def register(self, device):
+        status, answer = self.api("PUT", f"/v1/me/devices/{device.id}", device.body)
+        assert status == 200, answer
+
+    def set_contacts(self, *, email=True, phone=True, **more):
+        self.email = f"{self.id}@example.org" if email else None
+        self.phone = "+4179" + str(secrets.randbelow(10**7)).zfill(7) if phone else None
+        status, answer = self.world.suite.rest("PUT", f"/v1/users/{self.id}/contacts", {"email": self.email, "phone": self.phone, **more})
+        assert status == 200, answer
+
+    async def listen(self, **more):
+        client = await self.world.suite.connect(self.id, self.role)
+        client.channel = f"user.{self.id}.events"
+        client.joined = await client.ask("subscribe", channel=client.channel, **more)
+        assert client.joined["op"] == "reply", client.joined
+        return client
+
+
+class World:
+    def __init__(self, suite):
+        self.suite, self.peers = suite, suite.peers
+
+    def person(self, *providers, contacts=False, role="client", **more):
+        """With a device for each provider; more: of the devices."""
+        person = Person(self, role)
+        person.devices = [person.add_device(provider, **more) for provider in providers]
+        if contacts:
+            person.set_contacts()
+        return person
+
+    def bus(self):
+        login = urllib.parse.urlsplit(self.suite.stack.nats_url)
+        return Nats(login.port, login.username, login.password)
+
+    # --- events ---
+    def post(self, person, event_type="test_news", *, event_id=None, data=None, **more):
+        event_id = event_id or str(uuid.uuid4())
+        body = {"event_id": event_id, "type": event_type, "data": {"text": "x"} if data is None else data, **more}
+        status, answer = self.suite.rest("POST", f"/v1/users/{person.id}/events", body)
+        assert status in (200, 201), answer
+        return event_id
+
+    def ledger(self, event_id, person=None):
+        """None: the notifier has not got it (yet)."""
+        status, answer = self.suite.rest("GET", f"/v1/notifications/{event_id}" + (f"?user_id={person.id}" if person else ""))
+        if status in (404, 503):
+            return None
+        assert status == 200, answer
+        return answer["events"][0] if answer["events"] else None
+
+    def wait(self, condition, what, timeout=25):
+        deadline = time.monotonic() + timeout
+        while True:
+            value = condition()
+            if value:
+                return value
+            assert time.monotonic() < deadline, what() if callable(what) else what
+            time.sleep(0.03)
+
+    def wait_ledger(self, event_id, is_wanted, timeout=25):
+        seen = []
+
+        def look():
+            entry = self.ledger(event_id)
+            seen[:] = [entry]
+            return entry if entry is not None and is_wanted(entry) else None
+        return self.wait(look, lambda: f"the ledger stays {json.dumps(seen[0], indent=1)}", timeout)
+
+    def wait_ended(self, event_id, timeout=25):
+        """Nothing waits or is due any more: nothing more will be sent."""
+        return self.wait_ledger(event_id, is_ended, timeout)
+
+    # --- what the peers saw ---
+    def pushes(self, device, event_id=None):
+        requests = getattr(self.peers, device.provider).requests.where(key=device.key)
+        return [request for request in requests if event_id is None or event_id in json.dumps(request.content)]
+
+    def wait_push(self, device, count=1, timeout=25):
+        getattr(self.peers, device.provider).requests.wait(key=device.key, count=count, timeout=timeout)
+        return self.pushes(device)
+
+    def texts(self, person):
+        return self.peers.sms.requests.where(key=person.phone)
+
+    def mails(self, person):
+        return self.peers.smtp.mails.where(lambda mail: person.email in mail.recipients)
+
+    def metric(self, name, service="notifier", **labels):
+        """The sum of the series that carry these labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.suite.stack.admin_ports[service]}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines
+                   if line.startswith((name + "{", name + " ")) and all(f'{label}="{value}"' in line for label, value in labels.items()))
+
+
+def is_ended(entry):
+    return not any(step["state"] == "waiting" for step in entry["steps"]) and \
+        not any(delivery["state"] in ("due", "sending") for delivery in entry["deliveries"])
+
+
+def step(entry, number):
+    found = [item for item in entry["steps"] if item["step"] == number]
+    return found[0] if found else None
+
+
+def deliveries(entry, *channels):
+    return [item for item in entry["deliveries"] if item["channel"] in channels or not channels]
+
+
+def outcomes(delivery):
+    return [attempt["outcome"] for attempt in delivery["attempts"]]

@@ -1,0 +1,175 @@
+"""Hundreds of slow pushes while the notifier, NATS or PostgreSQL is killed or stopped: nothing is lost, what is certain is
+sent once, and the ledger says which is which."""
+import os
+import signal
+import time
+import uuid
+
+import pytest
+
+from notifier_world import is_ended, outcomes
+from peers.http_message import json_answer
+
+PEOPLE, DEVICES, EVENTS = 20, 2, 8
+DELIVERIES = PEOPLE * DEVICES * EVENTS
+DELAY_S = 0.3
+
+
+class Batch:
+    """Many pushes over FCM, each of which takes a while."""
+
+    def __init__(self, world):
+        self.world = world
+        self.people = [world.person(*["fcm"] * DEVICES) for _ in range(PEOPLE)]
+        self.devices = {device.key: device for person in self.people for device in person.devices}
+        self.events = {}
+
+    def slow_down(self, seconds=DELAY_S):
+        self.world.peers.fcm.plan.always(None, json_answer(200, {"name": "projects/p/messages/0:1"}, delay_s=seconds))
+
+    def post_all(self):
+        """Again with the same id until it is taken, as a back end does."""
+        for person in self.people:
+            for _ in range(EVENTS):
+                self.post(person)
+
+    def post(self, person):
+        event_id = str(uuid.uuid4())
+        body = {"event_id": event_id, "type": "test_crash", "critical": True, "data": {}}
+
+        def is_taken():
+            return self.world.suite.rest("POST", f"/v1/users/{person.id}/events", body)[0] in (200, 201)
+        self.world.wait(is_taken, f"event of {person.id} is not taken")
+        self.events[event_id] = person
+
+    def seen(self):
+        """How often the peer saw (device, event)."""
+        counts = {}
+        for request in self.world.peers.fcm.sends:
+            if request.key in self.devices:
+                key = self.devices[request.key].id, request.content["data"]["event_id"]
+                counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def wait_seen(self, count):
+        self.world.wait(lambda: sum(self.seen().values()) >= count, lambda: f"only {sum(self.seen().values())} pushes seen")
+
+    def check(self, timeout=60):
+        """Every delivery has one accepted attempt; the peer saw each at least once and at most as often as it was tried.
+        Numbers of (certain, uncertain) ones."""
+        certain = uncertain = 0
+        entries = {event: self.world.wait_ledger(event, is_ended, timeout) for event in self.events}
+        seen = self.seen()
+        for event, person in self.events.items():
+            pushes = [item for item in entries[event]["deliveries"] if item["channel"] == "fcm"]
+            assert {item["device_id"] for item in pushes} == {device.id for device in person.devices}, entries[event]
+            for item in pushes:
+                tries, count = outcomes(item), seen.get((item["device_id"], event), 0)
+                assert item["state"] == "accepted" and tries[-1] == "accepted" and tries.count("accepted") == 1, item
+                assert 1 <= count <= len(tries), f"{count} seen of {item}"
+                doubtful = [attempt for attempt in item["attempts"] if attempt["outcome"] == "uncertain"]
+                assert all(attempt["reason"] in ("lost", "cut", "timeout") for attempt in doubtful), item
+                if not doubtful:
+                    assert count == 1, f"{count} seen of a certain one: {item}"
+                certain, uncertain = certain + (not doubtful), uncertain + bool(doubtful)
+        return certain, uncertain
+
+
+def replaced(world, name, pid):
+    world.wait(lambda: world.suite.pid(name) != pid, f"{name} is not started again")
+
+
+def test_a_killed_notifier_loses_nothing_and_doubles_only_what_is_uncertain(world):
+    batch = Batch(world)
+    batch.slow_down()
+    batch.post_all()
+    batch.wait_seen(DELIVERIES // 3)
+    pid = world.suite.pid("notifier")
+    os.kill(pid, signal.SIGKILL)
+    replaced(world, "notifier", pid)
+    certain, uncertain = batch.check()
+    print(f"{certain} certain, {uncertain} uncertain of {DELIVERIES}")
+    assert certain + uncertain == DELIVERIES and 0 < uncertain <= 100, "not more than were under way"
+
+
+def test_a_drained_notifier_leaves_nothing_uncertain(world):
+    batch = Batch(world)
+    batch.slow_down()
+    batch.post_all()
+    batch.wait_seen(DELIVERIES // 3)
+    pid = world.suite.pid("notifier")
+    os.kill(pid, signal.SIGTERM)
+    replaced(world, "notifier", pid)
+    assert batch.check() == (DELIVERIES, 0)
+
+
+def test_a_killed_bus_loses_nothing(world):
+    batch = Batch(world)
+    batch.slow_down(0.1)
+    half = len(batch.people) // 2
+    batch.people, later = batch.people[:half], batch.people[half:]
+    batch.post_all()
+    pid = world.suite.pid("nats-server")
+    os.kill(pid, signal.SIGKILL)
+    batch.people = later
+    batch.post_all()
+    assert world.suite.pid("nats-server") != pid
+    assert batch.check() == (DELIVERIES, 0)
+
+
+@pytest.mark.parametrize("seconds", [2, 7], ids=["short", "longer than a query may take"])
+def test_a_stopped_database_loses_nothing(world, seconds):
+    batch = Batch(world)
+    batch.slow_down()
+    batch.post_all()
+    batch.wait_seen(DELIVERIES // 4)
+    pid = world.suite.pid("postgres")
+    stop_tree(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        world.wait(lambda: time.monotonic() - began > seconds, "time stands still")
+    finally:
+        stop_tree(pid, signal.SIGCONT)
+    certain, uncertain = batch.check()
+    print(f"{certain} certain, {uncertain} uncertain of {DELIVERIES}")
+    assert certain + uncertain == DELIVERIES
+
+
+def stop_tree(pid, number):
+    """PostgreSQL is a process per connection."""
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        pids = [pid, *map(int, children.read().split())]
+    for process in pids:
+        os.kill(process, number)
+
+
+def test_two_notifiers_share_the_work(world):
+    with world.suite.lock:
+        replica = world.suite.stack.start_replica("notifier", 1)
+    try:
+        batch = Batch(world)
+        batch.slow_down(0.15)
+        before = len({request.connection for request in world.peers.fcm.sends})
+        tokens = set(world.peers.apns.provider_tokens)
+        batch.post_all()
+        assert batch.check() == (DELIVERIES, 0), "each delivery by one of them, once"
+        assert len({request.connection for request in world.peers.fcm.sends}) > before, "the second one has worked too"
+        person = world.person(*["apns"] * 10)
+        for _ in range(4):
+            world.post(person)
+        for device in person.devices:
+            world.wait_push(device, count=4)
+        assert len(set(world.peers.apns.provider_tokens) | tokens) == 1, "Apple saw one provider token"
+        # One dies while both are at work.
+        again = Batch(world)
+        again.slow_down()
+        again.post_all()
+        again.wait_seen(DELIVERIES // 3)
+        os.kill(world.suite.pid(replica), signal.SIGKILL)
+        certain, uncertain = again.check()
+        assert certain + uncertain == DELIVERIES and uncertain <= 100
+    finally:
+        with world.suite.lock:
+            process = world.suite.stack.processes.pop(replica)
+        process.tell_to_stop()
+        process.wait_stopped()
