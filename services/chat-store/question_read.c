@@ -27,6 +27,7 @@ static Hansom__ArchivedUpTo *copy_archived(const struct question *question)
     ASSERT(copy != NULL);
     copy->epoch = question->archived.epoch;
     copy->seq = question->archived.seq;
+    copy->age_ms = question->archived.age_ms;
     return copy;
 }
 

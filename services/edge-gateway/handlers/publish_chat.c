@@ -251,8 +251,8 @@ static void prepare_message(struct chat_flow *flow)
     if (!flow->has_client_id || is_fresh(flow->item_id))
         ready(flow);
     else
-        flow->find =
-            chat_find_start(flow->session->gateway, flow->entry->booking, flow->item_id, on_found_message, flow);
+        flow->find = chat_find_start(flow->session->gateway, flow->entry->booking, flow->item_id, FRESH_ID_MS,
+                                     on_found_message, flow);
 }
 
 /* --- edits and deletions ------------------------------------------------------------------------------------------ */
@@ -300,7 +300,7 @@ static void prepare_change(struct chat_flow *flow)
     else
         uuid7_generate(flow->item_id, clock_wall_ms());
     flow->find =
-        chat_find_start(flow->session->gateway, flow->entry->booking, flow->item->target_id, on_found_target, flow);
+        chat_find_start(flow->session->gateway, flow->entry->booking, flow->item->target_id, 0, on_found_target, flow);
 }
 
 /* --- receipts and typing ------------------------------------------------------------------------------------------ */
