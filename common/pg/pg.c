@@ -34,6 +34,7 @@ struct pg *pg_create(uv_loop_t *loop, const char *url, unsigned connections, cha
     struct pg *pg = mem_alloc(sizeof(*pg));
     pg->loop = loop;
     pg->url = mem_strdup(url);
+    pg->options = "";
     list_init(&pg->refused);
     heap_init(&pg->deadlines);
     uv_timer_init(loop, &pg->refused_timer);
@@ -75,6 +76,11 @@ void pg_destroy(struct pg **pg_pointer)
         pg_connection_close(&pg->connections[i]);
     uv_close((uv_handle_t *)&pg->refused_timer, pg_handle_closed);
     uv_close((uv_handle_t *)&pg->deadline_timer, pg_handle_closed);
+}
+
+void pg_plan_once(struct pg *pg)
+{
+    pg->options = "-c plan_cache_mode=force_generic_plan";
 }
 
 /* --- state -------------------------------------------------------------------------------------------------------- */

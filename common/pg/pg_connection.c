@@ -132,10 +132,11 @@ static void ignore_notice(void *context, const PGresult *notice)
 static void start_attempt(struct pg_connection *connection)
 {
     /* What stands before dbname can be set otherwise by the URL. */
-    const char *const keywords[] = {
-        "tcp_user_timeout", "keepalives_idle", "keepalives_interval",       "keepalives_count",
-        "client_encoding",  "dbname",          "fallback_application_name", NULL};
-    const char *const values[] = {"10000", "10", "5", "3", "UTF8", connection->pg->url, "hansom", NULL};
+    const char *const keywords[] = {"tcp_user_timeout", "keepalives_idle",           "keepalives_interval",
+                                    "keepalives_count", "client_encoding",           "options",
+                                    "dbname",           "fallback_application_name", NULL};
+    const char *const values[] = {"10000",  "10", "5", "3", "UTF8", connection->pg->options, connection->pg->url,
+                                  "hansom", NULL};
     connection->state = PG_CONNECTION_CONNECTING;
     connection->conn = PQconnectStartParams(keywords, values, 1);
     uv_timer_start(&connection->timer, on_attempt_timeout, CONNECT_TIMEOUT_MS, 0);

@@ -52,6 +52,7 @@ struct pg_connection {
 struct pg {
     uv_loop_t *loop;
     char *url;
+    const char *options; /* for the server, as on its command line */
     struct pg_connection *connections;
     unsigned connection_count, ready_count;
     struct list_node refused;

@@ -1,4 +1,5 @@
 """What only the database shows: duplicates, order, partitions, retention."""
+import json
 import time
 
 import psycopg2
@@ -92,6 +93,20 @@ def test_a_message_that_is_archived_after_its_deletion_is_emptied(database, stre
     wait_rows(database, booking, 3)
     wait_for(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
              "content is left")
+
+
+def test_an_item_that_the_database_refuses_does_not_hold_up_the_others(database, stream):
+    booking = fresh("b")
+    for number in range(20):
+        put(stream, booking, f"m{number}", str(number))
+    bad = put(stream, booking, "bad", b"\xff")
+    try:
+        for number in range(20, 40):
+            put(stream, booking, f"m{number}", str(number))
+        wait_rows(database, booking, 40)
+        assert database("SELECT count(*) FROM chat.items WHERE booking_id = %s AND seq = %s", booking, bad) == [(0,)]
+    finally:  # it would come again for ever
+        stream.request("$JS.API.STREAM.MSG.DELETE.CHAT", json.dumps({"seq": bad}).encode())
 
 
 def test_an_old_booking_finds_its_partition_and_old_chats_go(suite, database, stream):
