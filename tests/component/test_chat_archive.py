@@ -1,6 +1,7 @@
 """What only the database shows: duplicates, order, partitions, retention."""
 import json
 import time
+import urllib.parse
 
 import psycopg2
 import pytest
@@ -125,3 +126,24 @@ def test_an_old_booking_finds_its_partition_and_old_chats_go(suite, database, st
     week = database("SELECT chat.week_of(%s)", old_ms)[0][0]
     assert database("SELECT to_regclass(%s)", f"chat.items_w{week}") == [(None,)], "a partition without a young chat is dropped"
     assert database("SELECT to_regclass(%s)", f"chat.items_w{week + 1}") != [(None,)]
+
+
+def test_the_list_of_chats_has_each_once_also_those_of_one_moment(suite, database):
+    client, bookings = fresh("c"), [fresh("b") for _ in range(7)]
+    for booking in bookings:
+        database("INSERT INTO chat.chats (booking_id, booking_created_ms, client_id, driver_id, last_epoch, last_seq, last_item_ms, messages, "
+                 "has_client, has_driver, has_support) VALUES (%s, %s, %s, 'd', 1, 1, %s, 0, false, false, false)",
+                 booking, CREATED_MS, client, CREATED_MS)
+    seen, query = [], {"limit": 3}
+    while True:
+        status, page = suite.rest("GET", "/v1/me/chats?" + urllib.parse.urlencode(query), key=suite.token(client, "client"), base=suite.stack.public)
+        assert status == 200, page
+        seen += [chat["booking_id"] for chat in page["chats"]]
+        if page["before"] is None:
+            break
+        query["before"] = page["before"]
+    assert sorted(seen) == sorted(bookings)
+    for cursor in ("", "5", "x.b", "5.", "5.a b", "0.b"):
+        status, _ = suite.rest("GET", "/v1/me/chats?" + urllib.parse.urlencode({"before": cursor}), key=suite.token(client, "client"),
+                               base=suite.stack.public)
+        assert status == 400, cursor
