@@ -126,7 +126,7 @@ CREATE TABLE notify.attempts (
     ended_ms bigint,
     PRIMARY KEY (delivery_id, number)
 );
-CREATE INDEX attempts_by_provider_id ON notify.attempts (provider_id) WHERE provider_id LIKE 'SM%';
+CREATE INDEX attempts_by_provider_id ON notify.attempts (provider_id) WHERE provider_id ~ '^(SM|MM)'; -- of SMS
 
 -- Pushes of what is not critical, per user and hour.
 CREATE TABLE notify.user_rates (

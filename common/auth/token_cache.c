@@ -1,35 +1,21 @@
 #include "auth/auth.h"
-#include "base/hashmap.h"
-#include "base/list.h"
-
-struct entry {
-    struct list_node node; /* oldest use first */
-    struct principal *principal;
-    char key[65];
-};
+#include "base/lru_cache.h"
 
 struct token_cache {
-    struct hashmap *entries;
-    struct list_node by_use;
-    size_t capacity;
+    struct lru_cache *principals; /* by the token's SHA-256 */
 };
+
+static void free_principal(void *value)
+{
+    struct principal *principal = value;
+    principal_unref(&principal);
+}
 
 struct token_cache *token_cache_create(size_t capacity)
 {
-    ASSERT(capacity > 0);
     struct token_cache *cache = mem_alloc(sizeof(*cache));
-    cache->entries = hashmap_create();
-    cache->capacity = capacity;
-    list_init(&cache->by_use);
+    cache->principals = lru_cache_create(capacity, free_principal);
     return cache;
-}
-
-static void forget(struct token_cache *cache, struct entry *entry)
-{
-    hashmap_remove(cache->entries, entry->key);
-    list_remove(&entry->node);
-    principal_unref(&entry->principal);
-    mem_free(entry);
 }
 
 void token_cache_destroy(struct token_cache **cache_pointer)
@@ -38,21 +24,8 @@ void token_cache_destroy(struct token_cache **cache_pointer)
     *cache_pointer = NULL;
     if (cache == NULL)
         return;
-    while (!list_is_empty(&cache->by_use))
-        forget(cache, CONTAINER_OF(cache->by_use.next, struct entry, node));
-    hashmap_destroy(&cache->entries);
+    lru_cache_destroy(&cache->principals);
     mem_free(cache);
-}
-
-static void remember(struct token_cache *cache, const char *key, struct principal *principal)
-{
-    if (hashmap_count(cache->entries) >= cache->capacity)
-        forget(cache, CONTAINER_OF(cache->by_use.next, struct entry, node));
-    struct entry *entry = mem_alloc(sizeof(*entry));
-    entry->principal = principal_ref(principal);
-    str_copy(entry->key, sizeof(entry->key), key);
-    hashmap_set(cache->entries, key, entry);
-    list_append(&cache->by_use, &entry->node);
 }
 
 struct principal *token_cache_verify(struct token_cache *cache, const struct key_set *keys, const char *token,
@@ -60,19 +33,14 @@ struct principal *token_cache_verify(struct token_cache *cache, const struct key
 {
     char key[65];
     sha256_hex(token, length, key);
-    struct entry *entry = hashmap_get(cache->entries, key);
-    if (entry != NULL && now_ms > entry->principal->expires_at_ms) {
-        forget(cache, entry);
-        entry = NULL;
-    }
-    if (entry != NULL) {
-        list_remove(&entry->node);
-        list_append(&cache->by_use, &entry->node);
+    struct principal *principal = lru_cache_get(cache->principals, key);
+    if (principal != NULL && now_ms <= principal->expires_at_ms) {
         *why_r = NULL;
-        return principal_ref(entry->principal);
+        return principal_ref(principal);
     }
-    struct principal *principal = token_verify(keys, token, length, now_ms, why_r);
+    lru_cache_remove(cache->principals, key);
+    principal = token_verify(keys, token, length, now_ms, why_r);
     if (principal != NULL)
-        remember(cache, key, principal);
+        lru_cache_set(cache->principals, key, principal_ref(principal));
     return principal;
 }

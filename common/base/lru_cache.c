@@ -73,6 +73,13 @@ void lru_cache_set(struct lru_cache *cache, const char *key, void *value)
     list_append(&cache->by_use, &entry->node);
 }
 
+void lru_cache_remove(struct lru_cache *cache, const char *key)
+{
+    struct entry *entry = hashmap_get(cache->entries, key);
+    if (entry != NULL)
+        forget(cache, entry);
+}
+
 size_t lru_cache_count(const struct lru_cache *cache)
 {
     return hashmap_count(cache->entries);

@@ -14,6 +14,8 @@ void lru_cache_destroy(struct lru_cache **cache);
 void *lru_cache_get(struct lru_cache *cache, const char *key);
 /* Takes the value, which may not be NULL; frees the one that it replaces and, beyond the capacity, the least used. */
 void lru_cache_set(struct lru_cache *cache, const char *key, void *value);
+/* Frees the value; nothing happens if it is absent. */
+void lru_cache_remove(struct lru_cache *cache, const char *key);
 size_t lru_cache_count(const struct lru_cache *cache);
 
 #endif

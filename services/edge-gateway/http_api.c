@@ -299,7 +299,9 @@ static bool authenticate(struct http_exchange *exchange, const struct http_reque
 
 static void run_route(struct http_exchange *exchange, const struct route *route, const struct http_request *request)
 {
-    if (route->needs_token && !authenticate(exchange, request))
+    if (request->body_length > HTTP_BODY_MAX)
+        http_fail(exchange, ERROR_payload_too_large, "body: must be at most 8192 bytes");
+    else if (route->needs_token && !authenticate(exchange, request))
         http_fail(exchange, ERROR_unauthorized, "a valid token is needed");
     else
         route->handle(exchange, request);

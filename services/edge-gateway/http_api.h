@@ -28,7 +28,7 @@ struct http_request {
     const char *body;                  /* zero-terminated */
     size_t body_length;
 };
-#define HTTP_BODY_MAX 8192
+#define HTTP_BODY_MAX 8192 /* a longer body is refused */
 
 /* Begins; `answer` is called when it is ready. Never NULL. */
 struct http_exchange *http_api_handle(struct gateway *gateway, const struct http_request *request,

@@ -22,6 +22,7 @@
 #define TX_PACKET_BYTES (1024 * 1024)
 #define HTTP_TIMEOUT_S 5
 #define CLOSE_TURNS 100
+#define BODY_DROP_MAX (1024 * 1024) /* a body that is too long is answered if it ends before this */
 
 /* What libwebsockets keeps for each connection. */
 struct connection {
@@ -38,6 +39,7 @@ struct connection {
     const char *method;
     char path[256], *bearer, *content_type, *signature;
     bool takes_body;
+    size_t body_bytes;         /* that came, kept or not */
     struct http_answer answer; /* ready when its body.data is not NULL */
 };
 
@@ -302,10 +304,10 @@ static int on_http_body(struct connection *connection, const char *bytes, size_t
         return 0; /* is being answered without it */
     if (connection->body.data == NULL)
         strbuf_init(&connection->body, length);
-    if (connection->body.length + length > HTTP_BODY_MAX)
-        return -1;
-    strbuf_append(&connection->body, bytes, length);
-    return 0;
+    connection->body_bytes += length;
+    size_t room = HTTP_BODY_MAX + 1 - connection->body.length; /* one more than allowed shows that it was too long */
+    strbuf_append(&connection->body, bytes, length < room ? length : room);
+    return connection->body_bytes > BODY_DROP_MAX ? -1 : 0;
 }
 
 static int on_http_body_complete(struct connection *connection)

@@ -13,6 +13,7 @@ struct lane {
     const struct provider *provider; /* NULL: not configured, and nothing is dropped instead */
     void *state;
     struct breaker breaker;
+    size_t in_flight;
 };
 
 /* What is claimed by one statement: of the lanes that work, or of one that is being probed. */
@@ -93,6 +94,7 @@ static void begin(struct attempt *attempt)
     struct dispatcher *dispatcher = attempt->dispatcher;
     struct lane *lane = lane_of(attempt);
     list_append(&dispatcher->open, &attempt->node);
+    lane->in_flight++;
     if (attempt->notice.attempt > attempt->limit) {
         fail_unsent(attempt, VERDICT_RETRY, FAILURE_lost); /* its last one was lost */
     } else if (attempt->notice.expires_ms <= clock_wall_ms()) {
@@ -116,13 +118,20 @@ static void add_claims(struct dispatcher *dispatcher, unsigned channels, size_t 
         dispatcher->claims[dispatcher->claim_count++] = (struct claim){(enum priority)priority, channels, limit};
 }
 
+/* No way out takes more than half of all places: endpoints that hang must not stand in everybody's way. */
+static bool has_lane_room(const struct dispatcher *dispatcher, const struct lane *lane)
+{
+    return lane->in_flight <= (size_t)dispatcher->app->settings->in_flight_max / 2;
+}
+
 static void plan_claims(struct dispatcher *dispatcher)
 {
     unsigned working = 0;
     uint64_t now_ms = clock_monotonic_ms();
     dispatcher->claim_count = dispatcher->next_claim = 0;
     for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
-        if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) > 1)
+        if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) > 1 &&
+            has_lane_room(dispatcher, &dispatcher->lanes[channel]))
             working |= 1u << channel;
     add_claims(dispatcher, working, 0);
     for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
@@ -226,8 +235,8 @@ static void look(struct dispatcher *dispatcher)
 
 static void on_recorded(struct dispatcher *dispatcher, const struct attempt *attempt, bool is_recorded)
 {
-    (void)attempt;
     (void)is_recorded;
+    lane_of(attempt)->in_flight--;
     dispatcher->in_flight--;
     note_in_flight(dispatcher);
     if (dispatcher->is_woken)

@@ -1,8 +1,59 @@
-/* What the SMS provider says became of a message. */
+/* What the SMS provider says later about a message that it has taken: delivered, or not. */
+#include "base/clock.h"
+#include "core/ledger_states.h"
+#include "core/sms_status.h"
+#include "log/log.h"
 #include "request.h"
+
+#define ERROR_OPTED_OUT 21610 /* Twilio: the person answered STOP */
+
+/* Only what was accepted may become something else: callbacks come twice and in any order. Parameters: the provider's
+ * id, state, reason, now. */
+static const char note_sql[] =
+    "UPDATE notify.deliveries d SET state = $2::smallint, reason = $3, "
+    "delivered_ms = CASE WHEN $2::smallint = 3 THEN $4::bigint END FROM notify.attempts a "
+    "WHERE a.provider_id = $1 AND a.provider_id ~ '^(SM|MM)' AND d.delivery_id = a.delivery_id AND d.channel = 4 "
+    "AND d.state = 2";
+
+static void on_noted(void *context, enum pg_status status, const struct pg_result *result)
+{
+    struct request *request = context;
+    if (!request_query_done(request, status, result))
+        return;
+    LOG_DEBUG("sms_status", LOG_INT("deliveries", pg_affected(result)));
+    request_answer(request);
+}
+
+static void note(struct request *request, const struct sms_status *status, enum delivery_state state,
+                 enum failure failure)
+{
+    char number[NUMBER_SIZE], now[NUMBER_SIZE];
+    const char *const parameters[] = {status->message_id, number_text(number, state),
+                                      failure == FAILURE_none ? "" : failure_names[failure],
+                                      number_text(now, clock_wall_ms())};
+    if (failure != FAILURE_none)
+        metrics_add(request->app->metrics, METRIC_NOTIFY_FAILED, CHANNEL_SMS, failure, 1);
+    metrics_add(request->app->metrics, METRIC_NOTIFY_ENDED, CHANNEL_SMS, state, 1);
+    request_query(request, note_sql, ARRAY_LEN(parameters), parameters, on_noted);
+}
 
 void request_sms_status(struct request *request, const void *message)
 {
-    (void)message;
-    request_refuse(request, ERROR_forbidden, "X-Twilio-Signature: is not that of our provider");
+    const Hansom__SmsStatus *posted = message;
+    const struct notifier_settings *settings = request->app->settings;
+    size_t length = strlen(posted->body);
+    struct sms_status status;
+    if (*settings->sms_auth_token == '\0' ||
+        !sms_signature_is_valid(settings->sms_auth_token, settings->sms_status_callback_url, posted->body, length,
+                                posted->signature))
+        request_refuse(request, ERROR_forbidden, "X-Twilio-Signature: is not that of our provider");
+    else if (!sms_status_parse(posted->body, length, &status))
+        request_refuse(request, ERROR_bad_request, "body: MessageSid and MessageStatus are needed");
+    else if (str_equal(status.status, "delivered"))
+        note(request, &status, DELIVERY_delivered, FAILURE_none);
+    else if (str_equal(status.status, "undelivered") || str_equal(status.status, "failed"))
+        note(request, &status, DELIVERY_rejected,
+             status.error_code == ERROR_OPTED_OUT ? FAILURE_opted_out : FAILURE_undelivered);
+    else
+        request_answer(request); /* on its way */
 }

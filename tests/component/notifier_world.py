@@ -39,14 +39,13 @@ class Person:
         return device
 
     def register(self, device):
-        status, answer = self.api("PUT", f"/v1/me/devices/{device.id}", device.body)
-        assert status == 200, answer
+        self.world.ask(lambda: self.api("PUT", f"/v1/me/devices/{device.id}", device.body))
 
     def set_contacts(self, *, email=True, phone=True, **more):
         self.email = f"{self.id}@example.org" if email else None
         self.phone = "+4179" + str(secrets.randbelow(10**7)).zfill(7) if phone else None
-        status, answer = self.world.suite.rest("PUT", f"/v1/users/{self.id}/contacts", {"email": self.email, "phone": self.phone, **more})
-        assert status == 200, answer
+        body = {"email": self.email, "phone": self.phone, **more}
+        self.world.ask(lambda: self.world.suite.rest("PUT", f"/v1/users/{self.id}/contacts", body))
 
     async def listen(self, **more):
         client = await self.world.suite.connect(self.id, self.role)
@@ -72,12 +71,17 @@ class World:
         login = urllib.parse.urlsplit(self.suite.stack.nats_url)
         return Nats(login.port, login.username, login.password)
 
+    def ask(self, call):
+        """A call that may be repeated, until it is not 503 (something may have been killed just before)."""
+        status, answer = self.wait(lambda: [found for found in [call()] if found[0] != 503], "unavailable all the time")[0]
+        assert status in (200, 201), answer
+        return answer
+
     # --- events ---
     def post(self, person, event_type="test_news", *, event_id=None, data=None, **more):
         event_id = event_id or str(uuid.uuid4())
         body = {"event_id": event_id, "type": event_type, "data": {"text": "x"} if data is None else data, **more}
-        status, answer = self.suite.rest("POST", f"/v1/users/{person.id}/events", body)
-        assert status in (200, 201), answer
+        self.ask(lambda: self.suite.rest("POST", f"/v1/users/{person.id}/events", body))
         return event_id
 
     def ledger(self, event_id, person=None):

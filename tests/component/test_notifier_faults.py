@@ -3,7 +3,6 @@ sent once, and the ledger says which is which."""
 import os
 import signal
 import time
-import uuid
 
 import pytest
 
@@ -28,19 +27,9 @@ class Batch:
         self.world.peers.fcm.plan.always(None, json_answer(200, {"name": "projects/p/messages/0:1"}, delay_s=seconds))
 
     def post_all(self):
-        """Again with the same id until it is taken, as a back end does."""
         for person in self.people:
             for _ in range(EVENTS):
-                self.post(person)
-
-    def post(self, person):
-        event_id = str(uuid.uuid4())
-        body = {"event_id": event_id, "type": "test_crash", "critical": True, "data": {}}
-
-        def is_taken():
-            return self.world.suite.rest("POST", f"/v1/users/{person.id}/events", body)[0] in (200, 201)
-        self.world.wait(is_taken, f"event of {person.id} is not taken")
-        self.events[event_id] = person
+                self.events[self.world.post(person, "test_crash", critical=True)] = person
 
     def seen(self):
         """How often the peer saw (device, event)."""
@@ -113,7 +102,7 @@ def test_a_killed_bus_loses_nothing(world):
     os.kill(pid, signal.SIGKILL)
     batch.people = later
     batch.post_all()
-    assert world.suite.pid("nats-server") != pid
+    replaced(world, "nats-server", pid)
     assert batch.check() == (DELIVERIES, 0)
 
 

@@ -15,6 +15,7 @@ from .http1_connection import Http1Connection
 from .http_message import CUT, GOAWAY, LAST, NEVER, NO_ERROR, RESET, Answer, Request
 
 BODY_MAX = 1 << 20
+GOAWAY_CLOSE_S = 0.3
 
 
 class _Http2Connection:
@@ -49,8 +50,6 @@ class _Http2Connection:
             for event in events:
                 self.take(event)
             self.flush()
-            if self.is_going_away and not self.answering:
-                return
 
     def take(self, event):
         if isinstance(event, h2.events.RequestReceived):
@@ -79,8 +78,8 @@ class _Http2Connection:
         self.answering.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.server.problems.append(f"answering failed: {task.exception()!r}")
-        if self.is_going_away and not self.answering:
-            self.writer.close()
+        if self.is_going_away and not self.answering:  # clients should have left by then
+            asyncio.get_running_loop().call_later(GOAWAY_CLOSE_S, self.writer.close)
 
     async def answer(self, request):
         answer = self.server.decide(request)

@@ -176,6 +176,10 @@ Test(lru_cache, keeps_what_was_used_last)
     cr_assert_eq(lru_cache_get(cache, "booking-0"), &values[1]);
     cr_assert_eq(lru_cache_count(cache), 3);
     cr_assert_eq(freed, 2);
+    lru_cache_remove(cache, "booking-2");
+    lru_cache_remove(cache, "booking-2");
+    cr_assert_null(lru_cache_get(cache, "booking-2"));
+    cr_assert_eq(freed, 3);
     lru_cache_destroy(&cache);
     cr_assert_null(cache);
     cr_assert_eq(freed, 5);
