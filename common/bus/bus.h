@@ -157,6 +157,7 @@ unsigned bus_pull_outstanding(const struct bus_pull *pull);
 
 struct bus_consumer_info {
     uint64_t ack_floor;   /* everything of the stream up to this sequence is acknowledged */
+    uint64_t delivered;   /* the last one that was delivered to anybody */
     uint64_t pending;     /* not delivered to anybody yet */
     uint64_t outstanding; /* delivered, not acknowledged */
 };

@@ -215,6 +215,7 @@ static void on_info(struct bus_request *request, enum bus_status status, natsMsg
     if (status == BUS_OK && (root == NULL || cJSON_GetObjectItemCaseSensitive(root, "error") != NULL))
         status = BUS_ERROR;
     info.ack_floor = json_uint_field(cJSON_GetObjectItemCaseSensitive(root, "ack_floor"), "stream_seq");
+    info.delivered = json_uint_field(cJSON_GetObjectItemCaseSensitive(root, "delivered"), "stream_seq");
     info.pending = json_uint_field(root, "num_pending");
     info.outstanding = json_uint_field(root, "num_ack_pending");
     cJSON_Delete(root);

@@ -19,7 +19,7 @@ struct bus_pull {
     uv_timer_t timer;
     unsigned max_outstanding, outstanding;
     unsigned asked;      /* messages that the request under way may still bring; 0: there is none */
-    uint32_t generation; /* of the request under way; what an older one brings late is taken all the same */
+    uint32_t generation; /* of the request under way; its end is told by its number, its messages carry none */
     bool is_stopped;
     bus_pulled_cb *callback;
     void *context;
@@ -27,9 +27,16 @@ struct bus_pull {
 
 static void on_timer(uv_timer_t *timer);
 
+/* Not for a few: while the caller has most of what it may have, it has enough to do. */
+static unsigned free_places(const struct bus_pull *pull)
+{
+    unsigned places = pull->outstanding < pull->max_outstanding ? pull->max_outstanding - pull->outstanding : 0;
+    return places >= (pull->max_outstanding + 3) / 4 ? places : 0;
+}
+
 static void ask(struct bus_pull *pull)
 {
-    unsigned batch = pull->max_outstanding - pull->outstanding;
+    unsigned batch = free_places(pull);
     if (pull->asked > 0 || pull->is_stopped || batch == 0 || !bus_is_connected(pull->bus))
         return;
     char body[96], reply[96];
@@ -69,7 +76,7 @@ static void take(struct bus_pull *pull, const struct bus_message *message)
     struct bus_pulled pulled = {.message = *message, .delivered = ack.delivered, .pending = ack.pending};
     pulled.message.sequence = ack.stream_sequence;
     pulled.message.stored_at_ms = ack.stored_at_ms;
-    if (is_of_this_request(pull, message) && pull->asked > 0)
+    if (pull->asked > 0)
         pull->asked--;
     pull->outstanding++;
     pull->callback(pull->context, &pulled);

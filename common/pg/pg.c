@@ -34,6 +34,7 @@ struct pg *pg_create(uv_loop_t *loop, const char *url, unsigned connections, cha
     struct pg *pg = mem_alloc(sizeof(*pg));
     pg->loop = loop;
     pg->url = mem_strdup(url);
+    pg->options = "";
     list_init(&pg->refused);
     heap_init(&pg->deadlines);
     uv_timer_init(loop, &pg->refused_timer);
@@ -75,6 +76,11 @@ void pg_destroy(struct pg **pg_pointer)
         pg_connection_close(&pg->connections[i]);
     uv_close((uv_handle_t *)&pg->refused_timer, pg_handle_closed);
     uv_close((uv_handle_t *)&pg->deadline_timer, pg_handle_closed);
+}
+
+void pg_plan_once(struct pg *pg)
+{
+    pg->options = "-c plan_cache_mode=force_generic_plan";
 }
 
 /* --- state -------------------------------------------------------------------------------------------------------- */
@@ -202,13 +208,9 @@ static struct pg_connection *choose_connection(struct pg *pg)
     return best;
 }
 
-void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
-              uint32_t timeout_ms, pg_result_cb *callback, void *context)
+static void send_query(struct pg *pg, struct pg_query *query, const char *sql, size_t parameter_count,
+                       const char *const *parameters, uint32_t timeout_ms)
 {
-    ASSERT(callback != NULL);
-    struct pg_query *query = mem_alloc(sizeof(*query));
-    query->callback = callback;
-    query->context = context;
     struct pg_connection *connection = choose_connection(pg);
     if (connection == NULL) {
         refuse(pg, query, PG_UNAVAILABLE);
@@ -221,6 +223,29 @@ void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char
     heap_update(&pg->deadlines, &query->deadline, clock_monotonic_ms() + timeout_ms);
     if (heap_first(&pg->deadlines) == &query->deadline)
         arm_deadline_timer(pg);
+}
+
+static struct pg_query *make_query(pg_result_cb *callback, void *context)
+{
+    ASSERT(callback != NULL);
+    struct pg_query *query = mem_alloc(sizeof(*query));
+    query->callback = callback;
+    query->context = context;
+    return query;
+}
+
+void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
+              uint32_t timeout_ms, pg_result_cb *callback, void *context)
+{
+    send_query(pg, make_query(callback, context), sql, parameter_count, parameters, timeout_ms);
+}
+
+void pg_query_prepared(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
+                       uint32_t timeout_ms, pg_result_cb *callback, void *context)
+{
+    struct pg_query *query = make_query(callback, context);
+    query->prepared = sql;
+    send_query(pg, query, sql, parameter_count, parameters, timeout_ms);
 }
 
 /* --- results ------------------------------------------------------------------------------------------------------ */

@@ -24,6 +24,9 @@ typedef void pg_state_cb(void *context, bool is_connected);
 struct pg *pg_create(uv_loop_t *loop, const char *url, unsigned connections, char **error_r);
 /* Queries under way get no callback. Clears the pointer; NULL is allowed. Needs one more turn of the loop. */
 void pg_destroy(struct pg **pg);
+/* Right after pg_create: plans are made once and without looking at the parameters (plan_cache_mode), for a pool whose
+ * statements need no other. Otherwise the server may plan a prepared statement anew each time. */
+void pg_plan_once(struct pg *pg);
 bool pg_is_connected(const struct pg *pg);
 void pg_on_state(struct pg *pg, pg_state_cb *callback, void *context);
 
@@ -33,6 +36,11 @@ void pg_on_state(struct pg *pg, pg_state_cb *callback, void *context);
  */
 void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
               uint32_t timeout_ms, pg_result_cb *callback, void *context);
+
+/* The same for a statement that comes often: each connection has the server parse it once. sql must live as long as the
+ * pool. */
+void pg_query_prepared(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
+                       uint32_t timeout_ms, pg_result_cb *callback, void *context);
 
 size_t pg_row_count(const struct pg_result *result);
 /* Rows that an INSERT, UPDATE or DELETE touched. */

@@ -2,7 +2,8 @@
 #define HANSOM_PG_BATCH_H
 /*
  * Items that are gathered for a moment and written by one statement. A batch is written again, as it is, until it is
- * known to be committed: the statement must bear that. One batch at a time; what comes meanwhile waits for the next one.
+ * known to be committed: the statement must bear that. One batch at a time; what comes meanwhile waits for the next
+ * one.
  */
 #include "base/list.h"
 #include "pg/pg.h"
@@ -22,8 +23,8 @@ struct pg_batch_config {
 };
 
 struct pg_batch *pg_batch_create(const struct pg_batch_config *config);
-/* Ends all items with false. Clears the pointer; NULL is allowed. Needs one more turn of the loop; no callback of a query
- * may come afterwards (destroy the pg first). */
+/* Ends all items with false. Clears the pointer; NULL is allowed. Needs one more turn of the loop; no callback of a
+ * query may come afterwards (destroy the pg first). */
 void pg_batch_destroy(struct pg_batch **batch);
 void pg_batch_add(struct pg_batch *batch, struct list_node *item);
 /* From now on nothing lingers (drain). */

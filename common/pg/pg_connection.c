@@ -66,6 +66,7 @@ static void release(struct pg_connection *connection)
     PQfinish(connection->conn);
     connection->conn = NULL;
     connection->overdue_count = 0;
+    memset(connection->prepared, 0, sizeof(connection->prepared));
 }
 
 static void log_lost(const struct pg_connection *connection, bool was_ready)
@@ -131,10 +132,11 @@ static void ignore_notice(void *context, const PGresult *notice)
 static void start_attempt(struct pg_connection *connection)
 {
     /* What stands before dbname can be set otherwise by the URL. */
-    const char *const keywords[] = {
-        "tcp_user_timeout", "keepalives_idle", "keepalives_interval",       "keepalives_count",
-        "client_encoding",  "dbname",          "fallback_application_name", NULL};
-    const char *const values[] = {"10000", "10", "5", "3", "UTF8", connection->pg->url, "hansom", NULL};
+    const char *const keywords[] = {"tcp_user_timeout", "keepalives_idle",           "keepalives_interval",
+                                    "keepalives_count", "client_encoding",           "options",
+                                    "dbname",           "fallback_application_name", NULL};
+    const char *const values[] = {"10000",  "10", "5", "3", "UTF8", connection->pg->options, connection->pg->url,
+                                  "hansom", NULL};
     connection->state = PG_CONNECTION_CONNECTING;
     connection->conn = PQconnectStartParams(keywords, values, 1);
     uv_timer_start(&connection->timer, on_attempt_timeout, CONNECT_TIMEOUT_MS, 0);
@@ -182,6 +184,34 @@ void pg_connection_query_overdue(struct pg_connection *connection)
         uv_timer_start(&connection->timer, on_overdue, OVERDUE_GRACE_MS, 0);
 }
 
+/* NULL: there is no room for it. A free place's sql is NULL. */
+static struct pg_prepared *find_prepared(struct pg_connection *connection, const char *sql)
+{
+    struct pg_prepared *place = NULL;
+    for (size_t i = 0; i < PREPARED_MAX; i++) {
+        struct pg_prepared *candidate = &connection->prepared[i];
+        if (candidate->sql == sql)
+            return candidate;
+        if (candidate->sql == NULL && place == NULL)
+            place = candidate;
+    }
+    return place;
+}
+
+#define SQLSTATE_NO_SUCH_STATEMENT "26000"
+#define SQLSTATE_PLAN_CHANGED "0A000" /* its columns are others now */
+
+/* What could not be prepared, or is no longer good, is prepared anew the next time, under another name. */
+static void note_prepared_failed(struct pg_connection *connection, const struct pg_query *query)
+{
+    struct pg_prepared *prepared = find_prepared(connection, query->prepared);
+    const char *state = PQresultErrorField(query->result, PG_DIAG_SQLSTATE);
+    bool is_lost =
+        query->is_preparing || str_equal(state, SQLSTATE_NO_SUCH_STATEMENT) || str_equal(state, SQLSTATE_PLAN_CHANGED);
+    if (is_lost && prepared != NULL && prepared->sql == query->prepared)
+        *prepared = (struct pg_prepared){0};
+}
+
 /* The query's transaction has ended. */
 static void finish_head(struct pg_connection *connection)
 {
@@ -190,6 +220,8 @@ static void finish_head(struct pg_connection *connection)
     bool is_good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
     if (query->is_overdue)
         note_late_answer(connection);
+    if (!is_good && query->prepared != NULL)
+        note_prepared_failed(connection, query);
     pg_query_finish(query, is_good ? PG_OK : PG_FAILED);
 }
 
@@ -207,6 +239,15 @@ static bool take_result(struct pg_connection *connection, PGresult *result)
         return false;
     }
     struct pg_query *query = head(connection);
+    if (status == PGRES_PIPELINE_ABORTED) { /* what came before it has failed, and says why */
+        PQclear(result);
+        return true;
+    }
+    if (query->is_preparing && status == PGRES_COMMAND_OK) {
+        query->is_preparing = false;
+        PQclear(result);
+        return true;
+    }
     PQclear(query->result); /* a failure at the end of the transaction replaces what it had answered */
     query->result = result;
     return true;
@@ -254,10 +295,31 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
+static bool send_prepared(struct pg_connection *connection, struct pg_prepared *prepared, struct pg_query *query,
+                          const char *sql, size_t count, const char *const *parameters)
+{
+    char name[16];
+    query->is_preparing = prepared->sql == NULL;
+    if (query->is_preparing)
+        *prepared = (struct pg_prepared){sql, ++connection->prepared_number};
+    snprintf(name, sizeof(name), "s%u", prepared->number);
+    return (!query->is_preparing || PQsendPrepare(connection->conn, name, sql, 0, NULL) == 1) &&
+           PQsendQueryPrepared(connection->conn, name, (int)count, parameters, NULL, NULL, 0) == 1;
+}
+
+static bool send_statement(struct pg_connection *connection, struct pg_query *query, const char *sql, size_t count,
+                           const char *const *parameters)
+{
+    struct pg_prepared *prepared = query->prepared == NULL ? NULL : find_prepared(connection, query->prepared);
+    if (prepared != NULL)
+        return send_prepared(connection, prepared, query, sql, count, parameters);
+    return PQsendQueryParams(connection->conn, sql, (int)count, NULL, parameters, NULL, NULL, 0) == 1;
+}
+
 bool pg_connection_send(struct pg_connection *connection, struct pg_query *query, const char *sql, size_t count,
                         const char *const *parameters)
 {
-    if (PQsendQueryParams(connection->conn, sql, (int)count, NULL, parameters, NULL, NULL, 0) == 0)
+    if (!send_statement(connection, query, sql, count, parameters))
         return false;
     query->connection = connection;
     list_append(&connection->in_flight, &query->node);

@@ -16,11 +16,20 @@ struct pg_query {
     struct list_node node;
     struct heap_node deadline; /* monotonic ms; not in the heap once it has passed */
     struct pg_connection *connection;
+    const char *prepared;   /* its statement, for pg_query_prepared */
+    bool is_preparing;      /* the answer to that comes before its own */
     pg_result_cb *callback; /* NULL: nobody waits any more; the answer is thrown away */
     bool is_overdue;        /* the deadline has passed and was told */
     void *context;
     PGresult *result;              /* kept until the server says that the transaction has ended */
     enum pg_status refused_status; /* in pg->refused */
+};
+
+/* What this connection has asked the server to prepare. */
+#define PREPARED_MAX 16
+struct pg_prepared {
+    const char *sql; /* NULL: free */
+    unsigned number; /* names it: "s<number>" */
 };
 
 enum pg_connection_state { PG_CONNECTION_WAITING, PG_CONNECTION_CONNECTING, PG_CONNECTION_READY, PG_CONNECTION_CLOSED };
@@ -36,11 +45,14 @@ struct pg_connection {
     uint32_t attempt;
     struct list_node in_flight; /* in the order they were sent, which is the order of the answers */
     size_t in_flight_count, overdue_count;
+    struct pg_prepared prepared[PREPARED_MAX];
+    unsigned prepared_number; /* the last one given */
 };
 
 struct pg {
     uv_loop_t *loop;
     char *url;
+    const char *options; /* for the server, as on its command line */
     struct pg_connection *connections;
     unsigned connection_count, ready_count;
     struct list_node refused;

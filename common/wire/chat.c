@@ -10,6 +10,15 @@
 
 /* --- in ----------------------------------------------------------------------------------------------------------- */
 
+static bool decode_integer(struct decoder *decoder, const char *name, uint64_t *value_r)
+{
+    double value = 0;
+    if (!decode_number(decoder, name, true, 1, SEQUENCE_MAX, &value))
+        return false;
+    *value_r = (uint64_t)value;
+    return value == floor(value) || decode_fail(decoder, name, "must be an integer");
+}
+
 static void decode_content(struct decoder *decoder, bool may_be_empty, Hansom__ChatItem *item)
 {
     const cJSON *content = decode_field(decoder, "content");
@@ -29,20 +38,14 @@ static void decode_content(struct decoder *decoder, bool may_be_empty, Hansom__C
 static void decode_attachment(struct decoder *decoder, const cJSON *value, Hansom__ChatAttachment *attachment)
 {
     const char *url = "", *content_type = "", *name = "";
-    double size = 0;
     decoder->object = value;
-    if (!cJSON_IsObject(value)) {
-        decode_fail(decoder, "url", "missing: must be an object");
-        return;
-    }
     decode_string(decoder, "url", true, URL_MAX, &url);
     decode_string(decoder, "content_type", true, CONTENT_TYPE_MAX, &content_type);
     decode_string(decoder, "name", false, NAME_MAX_BYTES, &name);
-    decode_number(decoder, "size_bytes", true, 1, SEQUENCE_MAX, &size);
+    decode_integer(decoder, "size_bytes", &attachment->size_bytes);
     attachment->url = (char *)url;
     attachment->content_type = (char *)content_type;
     attachment->name = (char *)name;
-    attachment->size_bytes = (uint64_t)size;
 }
 
 static void decode_attachments(struct decoder *decoder, Hansom__ChatItem *item)
@@ -60,8 +63,13 @@ static void decode_attachments(struct decoder *decoder, Hansom__ChatItem *item)
     item->attachments = mem_alloc((size_t)count * sizeof(*item->attachments));
     cJSON_ArrayForEach(value, list)
     {
-        char prefix[40];
+        char prefix[40], name[32];
         snprintf(prefix, sizeof(prefix), "data.attachments[%zu].", item->n_attachments);
+        snprintf(name, sizeof(name), "attachments[%zu]", item->n_attachments);
+        if (!cJSON_IsObject(value)) {
+            decode_fail(decoder, name, "must be an object");
+            return;
+        }
         struct decoder inner = *decoder;
         inner.prefix = prefix;
         Hansom__ChatAttachment *attachment = mem_alloc(sizeof(*attachment));
@@ -97,15 +105,12 @@ static void decode_delete(struct decoder *decoder, Hansom__ChatItem *item)
 static void decode_receipt(struct decoder *decoder, Hansom__ChatItem *item)
 {
     const char *kind = NULL;
-    double seq = 0;
     item->kind = HANSOM__CHAT_KIND__CHAT_KIND_RECEIPT;
     if (decode_string(decoder, "kind", true, 16, &kind))
         item->receipt = receipt_kind_from_text(kind);
     if (kind != NULL && item->receipt == HANSOM__RECEIPT_KIND__RECEIPT_KIND_UNSPECIFIED)
         decode_fail(decoder, "kind", "must be delivered or read");
-    if (decode_number(decoder, "up_to_seq", true, 1, SEQUENCE_MAX, &seq) && seq != floor(seq))
-        decode_fail(decoder, "up_to_seq", "must be an integer");
-    item->up_to_seq = (uint64_t)seq;
+    decode_integer(decoder, "up_to_seq", &item->up_to_seq);
 }
 
 static void decode_typing(struct decoder *decoder, Hansom__ChatItem *item)

@@ -34,7 +34,7 @@ bool decode_number(struct decoder *decoder, const char *name, bool is_required, 
     if (!cJSON_IsNumber(field) || !isfinite(field->valuedouble) || field->valuedouble < min ||
         field->valuedouble > max) {
         char what[96];
-        snprintf(what, sizeof(what), "must be a number from %.10g to %.10g", min, max);
+        snprintf(what, sizeof(what), "must be a number from %.16g to %.16g", min, max);
         return decode_fail(decoder, name, what);
     }
     *value_r = field->valuedouble;

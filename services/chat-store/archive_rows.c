@@ -5,73 +5,70 @@
 
 #define TYPED_COLUMNS                                                                                                  \
     "$1::text[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::smallint[], $8::bigint[], "   \
-    "$9::text[], $10::text[], $11::bytea[], $12::integer[], $13::text[], $14::text[], $15::bigint[]"
-#define COLUMN_NAMES                                                                                                   \
+    "$9::text[], $10::text[], $11::bytea[], $12::integer[], $13::text[], $14::text[]"
+#define ITEM_COLUMNS                                                                                                   \
     "booking_id, booking_created_ms, seq, kind, message_id, from_id, from_role, sent_at_ms, content, target_id, "      \
-    "body, "                                                                                                           \
-    "masked, client_id, driver_id, epoch"
+    "body, masked"
+#define EPOCH "$15::bigint"
+/* Of two positions in one chat the later one. */
+#define LATER(epoch, seq)                                                                                              \
+    seq " = CASE WHEN excluded." epoch " > c." epoch " THEN excluded." seq " WHEN excluded." epoch " = c." epoch       \
+        " THEN greatest(c." seq ", excluded." seq ") ELSE c." seq " END, " epoch " = greatest(c." epoch                \
+        ", excluded." epoch ")"
+#define LATER_ITEM LATER("last_epoch", "last_seq")
+#define LATER_MESSAGE LATER("last_message_epoch", "last_message_seq")
+#define IS_NEWER "(excluded.last_epoch, excluded.last_seq) > (c.last_epoch, c.last_seq)"
 
 /* Both inserts go through the rows in the order of booking and sequence, so two replicas never wait for each other in a
- * circle. */
+ * circle. A chat's row is locked until the commit, so of two batches the later one sees in it what the earlier one did.
+ * What was delivered twice within the batch counts once. CTEs are joined by one column only: of more the planner
+ * expects a single row, and takes loops within loops. */
 const char archive_insert_sql[] =
-    "WITH incoming AS (SELECT * FROM unnest(" TYPED_COLUMNS ") AS t (" COLUMN_NAMES ")), "
-    "inserted AS (INSERT INTO chat.items (booking_id, booking_created_ms, epoch, seq, kind, message_id, from_id, "
-    "from_role, sent_at_ms, content, target_id, body, masked) "
-    "SELECT booking_id, booking_created_ms, epoch, seq, kind, message_id, from_id, from_role, sent_at_ms, content, "
-    "target_id, body, masked FROM incoming ORDER BY booking_id, epoch, seq ON CONFLICT DO NOTHING "
-    "RETURNING booking_id, epoch, seq, kind, from_role, sent_at_ms), "
+    "WITH incoming AS (SELECT DISTINCT ON (seq) * FROM unnest(" TYPED_COLUMNS ") AS t (" ITEM_COLUMNS
+    ", client_id, driver_id)), "
+    "inserted AS (INSERT INTO chat.items (" ITEM_COLUMNS ", epoch) SELECT " ITEM_COLUMNS ", " EPOCH " FROM incoming "
+    "ORDER BY booking_id, seq ON CONFLICT DO NOTHING RETURNING seq), "
+    "grown AS (SELECT booking_id, max(booking_created_ms) AS booking_created_ms, "
+    "(array_agg(client_id ORDER BY seq DESC))[1] AS client_id, "
+    "(array_agg(driver_id ORDER BY seq DESC))[1] AS driver_id, " EPOCH " AS last_epoch, max(seq) AS last_seq, "
+    "CASE WHEN bool_or(kind = 1) THEN " EPOCH " ELSE 0 END AS last_message_epoch, "
+    "coalesce(max(seq) FILTER (WHERE kind = 1), 0) AS last_message_seq, "
+    "min(sent_at_ms) FILTER (WHERE kind = 1) AS first_message_ms, "
+    "max(sent_at_ms) FILTER (WHERE kind = 1) AS last_message_ms, max(sent_at_ms) AS last_item_ms, "
+    "count(*) FILTER (WHERE kind = 1) AS messages, bool_or(kind = 1 AND from_role = 1) AS has_client, "
+    "bool_or(kind = 1 AND from_role = 2) AS has_driver, bool_or(kind = 1 AND from_role > 2) AS has_support "
+    "FROM incoming JOIN inserted USING (seq) GROUP BY booking_id), "
     "counted AS (INSERT INTO chat.chats AS c (booking_id, booking_created_ms, client_id, driver_id, last_epoch, "
-    "last_seq, "
-    "last_message_epoch, last_message_seq, first_message_ms, last_message_ms, last_item_ms, messages, has_client, "
-    "has_driver, has_support) "
-    "SELECT i.booking_id, max(n.booking_created_ms), (array_agg(n.client_id ORDER BY i.epoch DESC, i.seq DESC))[1], "
-    "(array_agg(n.driver_id ORDER BY i.epoch DESC, i.seq DESC))[1], max(i.epoch), "
-    "(array_agg(i.seq ORDER BY i.epoch DESC, i.seq DESC))[1], coalesce(max(i.epoch) FILTER (WHERE i.kind = 1), 0), "
-    "coalesce((array_agg(i.seq ORDER BY i.epoch DESC, i.seq DESC) FILTER (WHERE i.kind = 1))[1], 0), "
-    "min(i.sent_at_ms) FILTER (WHERE i.kind = 1), max(i.sent_at_ms) FILTER (WHERE i.kind = 1), max(i.sent_at_ms), "
-    "count(*) FILTER (WHERE i.kind = 1), bool_or(i.kind = 1 AND i.from_role = 1), "
-    "bool_or(i.kind = 1 AND i.from_role = 2), bool_or(i.kind = 1 AND i.from_role > 2) "
-    "FROM inserted i JOIN incoming n ON n.booking_id = i.booking_id AND n.epoch = i.epoch AND n.seq = i.seq "
-    "GROUP BY i.booking_id ORDER BY i.booking_id "
+    "last_seq, last_message_epoch, last_message_seq, first_message_ms, last_message_ms, last_item_ms, messages, "
+    "has_client, has_driver, has_support) SELECT * FROM grown ORDER BY booking_id "
     "ON CONFLICT (booking_id) DO UPDATE SET "
-    "client_id = CASE WHEN (excluded.last_epoch, excluded.last_seq) > (c.last_epoch, c.last_seq) "
-    "THEN excluded.client_id ELSE c.client_id END, "
-    "driver_id = CASE WHEN (excluded.last_epoch, excluded.last_seq) > (c.last_epoch, c.last_seq) "
-    "THEN excluded.driver_id ELSE c.driver_id END, "
-    "last_epoch = greatest(c.last_epoch, excluded.last_epoch), "
-    "last_seq = CASE WHEN excluded.last_epoch > c.last_epoch THEN excluded.last_seq "
-    "WHEN excluded.last_epoch = c.last_epoch THEN greatest(c.last_seq, excluded.last_seq) ELSE c.last_seq END, "
-    "last_message_epoch = greatest(c.last_message_epoch, excluded.last_message_epoch), "
-    "last_message_seq = CASE WHEN excluded.last_message_epoch > c.last_message_epoch THEN excluded.last_message_seq "
-    "WHEN excluded.last_message_epoch = c.last_message_epoch "
-    "THEN greatest(c.last_message_seq, excluded.last_message_seq) ELSE c.last_message_seq END, "
-    "first_message_ms = least(c.first_message_ms, excluded.first_message_ms), "
+    "client_id = CASE WHEN " IS_NEWER " THEN excluded.client_id ELSE c.client_id END, "
+    "driver_id = CASE WHEN " IS_NEWER " THEN excluded.driver_id ELSE c.driver_id END, " LATER_ITEM ", " LATER_MESSAGE
+    ", first_message_ms = least(c.first_message_ms, excluded.first_message_ms), "
     "last_message_ms = greatest(c.last_message_ms, excluded.last_message_ms), "
     "last_item_ms = greatest(c.last_item_ms, excluded.last_item_ms), messages = c.messages + excluded.messages, "
     "has_client = c.has_client OR excluded.has_client, has_driver = c.has_driver OR excluded.has_driver, "
     "has_support = c.has_support OR excluded.has_support "
-    "RETURNING booking_id, messages), "
-    "begun AS (SELECT count(*) AS chats FROM counted k WHERE k.messages > 0 AND k.messages = "
-    "(SELECT count(*) FROM inserted i WHERE i.booking_id = k.booking_id AND i.kind = 1)) "
-    "SELECT NULL::text, chats FROM begun UNION ALL "
-    "(SELECT n.booking_id, n.seq FROM incoming n WHERE NOT EXISTS (SELECT FROM inserted i "
-    "WHERE i.booking_id = n.booking_id AND i.epoch = n.epoch AND i.seq = n.seq))";
+    "RETURNING booking_id, messages, last_epoch, last_seq) "
+    "SELECT NULL::bigint, count(*) FROM counted c JOIN grown g USING (booking_id) "
+    "WHERE g.messages > 0 AND c.messages = g.messages "
+    "UNION ALL SELECT g.last_seq, 1 FROM counted c JOIN grown g USING (booking_id) "
+    "WHERE (c.last_epoch, c.last_seq) > (" EPOCH ", g.last_seq) "
+    "UNION ALL SELECT seq, 0 FROM incoming WHERE seq NOT IN (SELECT seq FROM inserted)";
 
 const char archive_duplicates_sql[] =
-    "SELECT t.seq, t.epoch FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) "
-    "AS t (booking_id, booking_created_ms, seq, epoch) "
-    "WHERE NOT EXISTS (SELECT FROM chat.items i WHERE i.booking_id = t.booking_id AND i.epoch = t.epoch "
+    "SELECT t.seq FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS t (booking_id, booking_created_ms, seq) "
+    "WHERE NOT EXISTS (SELECT FROM chat.items i WHERE i.booking_id = t.booking_id AND i.epoch = $4::bigint "
     "AND i.seq = t.seq AND i.booking_created_ms = t.booking_created_ms)";
 
 const char archive_blank_sql[] =
-    "WITH targets AS (SELECT DISTINCT * FROM unnest($1::text[], $2::bigint[], $3::text[]) "
-    "AS t (booking_id, booking_created_ms, message_id)), "
-    "emptied AS (UPDATE chat.items i SET content = '', body = NULL FROM targets t WHERE i.booking_id = t.booking_id "
-    "AND i.booking_created_ms = t.booking_created_ms AND (i.content <> '' OR i.body IS NOT NULL) "
-    "AND ((i.kind = 1 AND i.message_id = t.message_id) OR (i.kind = 2 AND i.target_id = t.message_id))) "
-    "SELECT t.booking_id, t.message_id FROM targets t WHERE NOT EXISTS (SELECT FROM chat.items i "
-    "WHERE i.booking_id = t.booking_id AND i.booking_created_ms = t.booking_created_ms AND i.message_id = "
-    "t.message_id)";
+    "UPDATE chat.items i SET content = '', body = NULL "
+    "FROM (SELECT DISTINCT d.booking_id, d.booking_created_ms, d.target_id FROM unnest($1::text[], $2::bigint[]) "
+    "AS t (booking_id, booking_created_ms) JOIN chat.items d ON d.booking_id = t.booking_id "
+    "AND d.booking_created_ms = t.booking_created_ms AND d.kind = 3) d "
+    "WHERE i.booking_id = d.booking_id AND i.booking_created_ms = d.booking_created_ms "
+    "AND (i.content <> '' OR i.body IS NOT NULL) "
+    "AND ((i.kind = 1 AND i.message_id = d.target_id) OR (i.kind = 2 AND i.target_id = d.target_id))";
 
 /* --- in ----------------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +97,7 @@ static void add_body(struct pg_array *column, const Hansom__ChatItem *item)
     strbuf_finish(&bytes);
 }
 
-void archive_rows_add(struct archive_rows *rows, const Hansom__ChatItem *item, uint64_t epoch, uint64_t sequence)
+void archive_rows_add(struct archive_rows *rows, const Hansom__ChatItem *item, uint64_t sequence)
 {
     struct pg_array *columns = rows->columns;
     pg_array_text(&columns[ARCHIVE_BOOKING_ID], item->booking_id);
@@ -117,7 +114,6 @@ void archive_rows_add(struct archive_rows *rows, const Hansom__ChatItem *item, u
     pg_array_int(&columns[ARCHIVE_MASKED], item->masked);
     pg_array_text(&columns[ARCHIVE_CLIENT_ID], item->client_id);
     pg_array_text(&columns[ARCHIVE_DRIVER_ID], item->driver_id);
-    pg_array_int(&columns[ARCHIVE_EPOCH], (int64_t)epoch);
 }
 
 void archive_rows_end(struct archive_rows *rows, const char **parameters)

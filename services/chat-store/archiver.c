@@ -1,386 +1,110 @@
 #include "archiver.h"
 
-#include "archive_rows.h"
-#include "base/backoff.h"
+#include "archive_batch.h"
 #include "base/clock.h"
-#include "base/list.h"
 #include "log/log.h"
 
+#define BATCHES 2 /* one with the database, one right behind it */
 #define OUTSTANDING_BATCHES 4
 #define TICK_MS 1000
 #define EXTEND_MS 10000 /* well within the consumer's ack_wait */
-#define RETRY_BASE_MS 50
-#define RETRY_CAP_MS 2000
 #define POISON_RETRY_MS 30000
-#define BLANK_RETRY_MS 1000
-#define BLANK_TRIES_MAX 20
-#define REPLY_SIZE 256
-
-struct archive_item {
-    struct list_node node;
-    Hansom__ChatItem *item;
-    uint64_t epoch, sequence, delivered;
-    uint64_t taken_ms;
-    int64_t stored_at_ms;
-    bool was_there; /* the batch found it in the archive, or another one in its place */
-    char reply[REPLY_SIZE];
-};
 
 struct archiver {
     struct chat_store *store;
     struct bus_pull *pull;
-    struct list_node queue, batch; /* struct archive_item, in the order they came */
-    size_t queued, batched;
+    struct list_node queue; /* struct archive_item, in the order they came */
+    size_t queued;
+    struct archive_batch batches[BATCHES];
     size_t batch_limit; /* smaller after a refusal, until the culprit is found */
-    bool is_busy;       /* the batch is with the database, or waits for its next try */
-    unsigned attempt;
-    uv_timer_t linger, retry, tick;
+    uv_timer_t linger, tick;
     uint64_t extended_ms;
     bool is_draining;
     unsigned open_handles;
 };
 
-static void start_batch(struct archiver *archiver);
-static void send_batch(struct archiver *archiver);
+/* --- batches ------------------------------------------------------------------------------------------------------ */
 
-/* --- items -------------------------------------------------------------------------------------------------------- */
-
-static struct archive_item *item_at(struct list_node *node)
+static struct archive_item *first_of_queue(struct archiver *archiver)
 {
-    return CONTAINER_OF(node, struct archive_item, node);
+    return archive_item_at(archiver->queue.next);
 }
 
-static void free_item(struct archive_item *item)
+static void fill_batch(struct archiver *archiver, struct archive_batch *batch)
 {
-    list_remove(&item->node);
-    hansom__chat_item__free_unpacked(item->item, NULL);
-    mem_free(item);
-}
-
-static void end_item(struct archiver *archiver, struct archive_item *item)
-{
-    bus_pull_ack(archiver->pull, item->reply);
-    free_item(item);
-}
-
-static void put_back(struct archiver *archiver, struct archive_item *item, uint64_t delay_ms)
-{
-    bus_pull_retry(archiver->pull, item->reply, delay_ms);
-    free_item(item);
-}
-
-/* --- after the commit --------------------------------------------------------------------------------------------- */
-
-static void on_removed(void *context, enum bus_status status, const struct bus_message *reply)
-{
-    (void)context;
-    (void)reply;
-    if (status != BUS_OK)
-        LOG_WARN("duplicate_not_removed", LOG_STR("status", bus_status_name(status)));
-}
-
-/* A message id that had been stored before, beyond the stream's window: the later one goes. */
-static void remove_duplicate(struct archiver *archiver, uint64_t epoch, uint64_t sequence)
-{
-    struct chat_store *store = archiver->store;
-    if (epoch != bus_stream_epoch(store->bus, STREAM_CHAT))
-        return; /* the stream that it lay in is gone */
-    LOG_INFO("duplicate_removed", LOG_INT("seq", sequence));
-    metrics_add(store->metrics, METRIC_CHAT_DUPLICATES, 0, 0, 1);
-    bus_delete_sequence(store->bus, STREAM_CHAT, sequence, query_timeout_ms(store), on_removed, NULL);
-}
-
-static void count_item(struct archiver *archiver, const struct archive_item *item)
-{
-    struct metrics *metrics = archiver->store->metrics;
-    int64_t took_ms = clock_wall_ms() - item->stored_at_ms;
-    unsigned kind = item->item->kind <= HANSOM__CHAT_KIND__CHAT_KIND_SYSTEM ? (unsigned)item->item->kind : 0;
-    metrics_add(metrics, METRIC_CHAT_ARCHIVED, kind, 0, 1);
-    metrics_observe(metrics, METRIC_CHAT_ARCHIVE_SECONDS, 0, 0, took_ms < 0 ? 0 : (double)took_ms / 1000);
-}
-
-static void end_batch(struct archiver *archiver)
-{
-    archiver->batched = 0;
-    archiver->is_busy = false;
-    archiver->attempt = 0;
-    size_t full = (size_t)archiver->store->settings->archive_batch;
-    archiver->batch_limit = archiver->batch_limit * 2 < full ? archiver->batch_limit * 2 : full;
-    start_batch(archiver);
-}
-
-static void finish_batch(struct archiver *archiver)
-{
-    LIST_EACH_SAFE(&archiver->batch, node, following)
-    {
-        struct archive_item *item = item_at(node);
-        if (!item->was_there)
-            count_item(archiver, item);
-        end_item(archiver, item);
-    }
-    end_batch(archiver);
-}
-
-static void retry_later(struct archiver *archiver);
-
-/* Outcomes that say nothing about the items: the same again, later. */
-static bool is_worth_repeating(enum pg_status status, const char *sqlstate)
-{
-    static const char *const classes[] = {"08", "40", "53", "55", "57", "58"};
-    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-        if (strncmp(sqlstate, classes[i], 2) == 0)
-            return true;
-    return status != PG_FAILED || *sqlstate == '\0';
-}
-
-static void note_outcome(struct archiver *archiver, enum pg_status status, const struct pg_result *result)
-{
-    static const enum batch_outcome outcomes[] = {
-        [PG_OK] = BATCH_COMMITTED,
-        [PG_FAILED] = BATCH_FAILED,
-        [PG_UNCERTAIN] = BATCH_UNCERTAIN,
-        [PG_UNAVAILABLE] = BATCH_UNAVAILABLE,
-    };
-    metrics_add(archiver->store->metrics, METRIC_CHAT_BATCHES, outcomes[status], 0, 1);
-    if (status == PG_FAILED)
-        LOG_WARN("archive_refused", LOG_STR("sqlstate", pg_sqlstate(result)), LOG_INT("items", archiver->batched));
-}
-
-/* --- deletions: the content of what was deleted goes too ---------------------------------------------------------- */
-
-static bool is_same_target(const struct archive_item *item, const char *booking_id, const char *message_id)
-{
-    return item->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE && str_equal(item->item->booking_id, booking_id) &&
-           str_equal(item->item->target_id, message_id);
-}
-
-/* The message is not here yet: another replica has it. The deletion comes again until it is. */
-static void put_back_deletion(struct archiver *archiver, const char *booking_id, const char *message_id)
-{
-    LIST_EACH_SAFE(&archiver->batch, node, following)
-    {
-        struct archive_item *item = item_at(node);
-        if (is_same_target(item, booking_id, message_id) && item->delivered < BLANK_TRIES_MAX)
-            put_back(archiver, item, BLANK_RETRY_MS);
+    while (batch->count < archiver->batch_limit && archiver->queued > 0) {
+        struct archive_item *item = first_of_queue(archiver);
+        if (!archive_batch_fits(batch, item))
+            return;
+        list_remove(&item->node);
+        archiver->queued--;
+        archive_batch_add(batch, item);
     }
 }
 
-static void on_blanked(void *context, enum pg_status status, const struct pg_result *result)
-{
-    struct archiver *archiver = context;
-    if (status != PG_OK) {
-        note_outcome(archiver, status, result);
-        retry_later(archiver);
-        return;
-    }
-    for (size_t i = 0; i < pg_row_count(result); i++)
-        put_back_deletion(archiver, pg_value(result, i, 0), pg_value(result, i, 1));
-    finish_batch(archiver);
-}
-
-static void blank_deleted(struct archiver *archiver)
-{
-    struct pg_array bookings, created, targets;
-    pg_array_begin(&bookings);
-    pg_array_begin(&created);
-    pg_array_begin(&targets);
-    LIST_EACH(&archiver->batch, node)
-    {
-        const struct archive_item *item = item_at(node);
-        if (item->item->kind != HANSOM__CHAT_KIND__CHAT_KIND_DELETE)
-            continue;
-        pg_array_text(&bookings, item->item->booking_id);
-        pg_array_int(&created, item->item->booking_created_at_ms);
-        pg_array_text(&targets, item->item->target_id);
-    }
-    if (targets.count > 0) {
-        const char *const parameters[] = {pg_array_end(&bookings), pg_array_end(&created), pg_array_end(&targets)};
-        pg_query(archiver->store->archive_pg, archive_blank_sql, ARRAY_LEN(parameters), parameters,
-                 query_timeout_ms(archiver->store), on_blanked, archiver);
-    } else {
-        finish_batch(archiver);
-    }
-    pg_array_finish(&bookings);
-    pg_array_finish(&created);
-    pg_array_finish(&targets);
-}
-
-/* --- what was there already --------------------------------------------------------------------------------------- */
-
-static void on_duplicates(void *context, enum pg_status status, const struct pg_result *result)
-{
-    struct archiver *archiver = context;
-    if (status != PG_OK) {
-        note_outcome(archiver, status, result);
-        retry_later(archiver);
-        return;
-    }
-    for (size_t i = 0; i < pg_row_count(result); i++)
-        remove_duplicate(archiver, (uint64_t)pg_value_int(result, i, 1), (uint64_t)pg_value_int(result, i, 0));
-    blank_deleted(archiver);
-}
-
-static void ask_for_duplicates(struct archiver *archiver)
-{
-    struct pg_array bookings, created, sequences, epochs;
-    pg_array_begin(&bookings);
-    pg_array_begin(&created);
-    pg_array_begin(&sequences);
-    pg_array_begin(&epochs);
-    LIST_EACH(&archiver->batch, node)
-    {
-        const struct archive_item *item = item_at(node);
-        if (!item->was_there)
-            continue;
-        pg_array_text(&bookings, item->item->booking_id);
-        pg_array_int(&created, item->item->booking_created_at_ms);
-        pg_array_int(&sequences, (int64_t)item->sequence);
-        pg_array_int(&epochs, (int64_t)item->epoch);
-    }
-    const char *const parameters[] = {pg_array_end(&bookings), pg_array_end(&created), pg_array_end(&sequences),
-                                      pg_array_end(&epochs)};
-    pg_query(archiver->store->archive_pg, archive_duplicates_sql, ARRAY_LEN(parameters), parameters,
-             query_timeout_ms(archiver->store), on_duplicates, archiver);
-    pg_array_finish(&bookings);
-    pg_array_finish(&created);
-    pg_array_finish(&sequences);
-    pg_array_finish(&epochs);
-}
-
-/* Row 0 counts the chats that begin; the others are what was there. */
-static bool note_inserted(struct archiver *archiver, const struct pg_result *result)
-{
-    bool is_any_there = false;
-    for (size_t row = 0; row < pg_row_count(result); row++) {
-        if (pg_value(result, row, 0) == NULL) {
-            metrics_add(archiver->store->metrics, METRIC_CHAT_CHATS, 0, 0, (uint64_t)pg_value_int(result, row, 1));
-            continue;
-        }
-        uint64_t sequence = (uint64_t)pg_value_int(result, row, 1);
-        LIST_EACH(&archiver->batch, node)
-        item_at(node)->was_there |= item_at(node)->sequence == sequence;
-        is_any_there = true;
-    }
-    return is_any_there;
-}
-
-/* --- one batch ---------------------------------------------------------------------------------------------------- */
-
-static void on_retry(uv_timer_t *timer)
-{
-    send_batch(timer->data);
-}
-
-static void retry_later(struct archiver *archiver)
-{
-    uv_timer_start(&archiver->retry, on_retry, backoff_full_jitter_ms(archiver->attempt++, RETRY_BASE_MS, RETRY_CAP_MS),
-                   0);
-}
-
-/* The database refuses something in it: smaller batches lead to the culprit, and the rest goes on. */
-static void narrow_down(struct archiver *archiver)
-{
-    if (archiver->batched == 1) {
-        struct archive_item *item = item_at(archiver->batch.next);
-        LOG_ERROR("item_poisoned", LOG_INT("seq", item->sequence), LOG_STR("booking", item->item->booking_id));
-        metrics_add(archiver->store->metrics, METRIC_CHAT_POISONED, 0, 0, 1);
-        put_back(archiver, item, POISON_RETRY_MS);
-        end_batch(archiver);
-        return;
-    }
-    archiver->batch_limit = archiver->batched / 2;
-    for (; archiver->batched > archiver->batch_limit; archiver->batched--, archiver->queued++) {
-        struct list_node *last = archiver->batch.prev;
-        list_remove(last);
-        list_append(archiver->queue.next, last); /* before the first: the order is kept */
-    }
-    send_batch(archiver);
-}
-
-static void on_partitions(void *context, enum pg_status status, const struct pg_result *result)
-{
-    struct archiver *archiver = context;
-    (void)result;
-    (void)status;
-    retry_later(archiver);
-}
-
-/* Bookings from a week that has no partition yet. */
-static void make_partitions(struct archiver *archiver)
-{
-    struct pg_array created;
-    pg_array_begin(&created);
-    LIST_EACH(&archiver->batch, node)
-    pg_array_int(&created, item_at(node)->item->booking_created_at_ms);
-    const char *const parameters[] = {pg_array_end(&created)};
-    pg_query(archiver->store->archive_pg,
-             "SELECT chat.ensure_partition(week * 604800000) FROM (SELECT DISTINCT chat.week_of(ms) AS week "
-             "FROM unnest($1::bigint[]) AS t (ms)) AS weeks ORDER BY week",
-             ARRAY_LEN(parameters), parameters, query_timeout_ms(archiver->store), on_partitions, archiver);
-    pg_array_finish(&created);
-}
-
-#define SQLSTATE_NO_PARTITION "23514" /* check_violation: no partition of relation found for row */
-
-static void on_batch(void *context, enum pg_status status, const struct pg_result *result)
-{
-    struct archiver *archiver = context;
-    if (status == PG_FAILED && str_equal(pg_sqlstate(result), SQLSTATE_NO_PARTITION)) {
-        make_partitions(archiver);
-        return;
-    }
-    note_outcome(archiver, status, result);
-    if (status == PG_OK && note_inserted(archiver, result))
-        ask_for_duplicates(archiver);
-    else if (status == PG_OK)
-        blank_deleted(archiver);
-    else if (is_worth_repeating(status, pg_sqlstate(result)))
-        retry_later(archiver);
-    else
-        narrow_down(archiver);
-}
-
-static void send_batch(struct archiver *archiver)
-{
-    struct archive_rows rows;
-    const char *parameters[ARCHIVE_COLUMN_COUNT];
-    archive_rows_begin(&rows);
-    LIST_EACH(&archiver->batch, node)
-    {
-        item_at(node)->was_there = false;
-        archive_rows_add(&rows, item_at(node)->item, item_at(node)->epoch, item_at(node)->sequence);
-    }
-    archive_rows_end(&rows, parameters);
-    pg_query(archiver->store->archive_pg, archive_insert_sql, ARRAY_LEN(parameters), parameters,
-             query_timeout_ms(archiver->store), on_batch, archiver);
-    archive_rows_finish(&rows);
-}
+static void start_batches(struct archiver *archiver);
 
 static void on_linger(uv_timer_t *timer)
 {
-    start_batch(timer->data);
+    start_batches(timer->data);
 }
 
-static void start_batch(struct archiver *archiver)
+/* True: a batch is worth sending; else the timer is set. */
+static bool is_time(struct archiver *archiver)
 {
-    if (archiver->is_busy || archiver->queued == 0)
-        return;
     uint64_t linger_ms = archiver->is_draining ? 0 : (uint64_t)archiver->store->settings->archive_linger_ms;
-    uint64_t waited_ms = clock_monotonic_ms() - item_at(archiver->queue.next)->taken_ms;
-    if (archiver->queued < archiver->batch_limit && waited_ms < linger_ms) {
-        uv_update_time(archiver->linger.loop);
-        uv_timer_start(&archiver->linger, on_linger, linger_ms - waited_ms, 0);
+    uint64_t waited_ms = clock_monotonic_ms() - first_of_queue(archiver)->taken_ms;
+    if (archiver->queued >= archiver->batch_limit || waited_ms >= linger_ms)
+        return true;
+    uv_update_time(archiver->linger.loop);
+    uv_timer_start(&archiver->linger, on_linger, linger_ms - waited_ms, 0);
+    return false;
+}
+
+static void start_batches(struct archiver *archiver)
+{
+    for (size_t i = 0; i < BATCHES && archiver->queued > 0; i++) {
+        struct archive_batch *batch = &archiver->batches[i];
+        if (batch->is_busy)
+            continue;
+        if (!is_time(archiver))
+            return;
+        fill_batch(archiver, batch);
+        archive_batch_send(batch);
+    }
+}
+
+static void on_done(void *context, struct archive_batch *batch)
+{
+    struct archiver *archiver = context;
+    size_t full = (size_t)archiver->store->settings->archive_batch;
+    (void)batch;
+    archiver->batch_limit = archiver->batch_limit * 2 < full ? archiver->batch_limit * 2 : full;
+    start_batches(archiver);
+}
+
+/* Smaller batches lead to the culprit, and the rest goes on. */
+static void on_refused(void *context, struct archive_batch *batch)
+{
+    struct archiver *archiver = context;
+    struct archive_item *first = archive_item_at(batch->items.next);
+    if (batch->count == 1) {
+        LOG_ERROR("item_poisoned", LOG_INT("seq", first->sequence), LOG_STR("booking", first->item->booking_id));
+        metrics_add(archiver->store->metrics, METRIC_CHAT_POISONED, 0, 0, 1);
+        archive_item_put_back(archiver->pull, first, POISON_RETRY_MS);
+        batch->count = 0;
+        batch->is_busy = false;
+        batch->attempt = 0;
+        on_done(archiver, batch);
         return;
     }
-    archiver->is_busy = true;
-    while (archiver->batched < archiver->batch_limit && archiver->queued > 0) {
-        struct list_node *node = archiver->queue.next;
-        list_remove(node);
-        list_append(&archiver->batch, node);
-        archiver->batched++;
-        archiver->queued--;
+    archiver->batch_limit = batch->count / 2;
+    for (; batch->count > archiver->batch_limit; batch->count--, archiver->queued++) {
+        struct list_node *last = batch->items.prev;
+        list_remove(last);
+        list_append(archiver->queue.next, last); /* before the first: the order is kept */
     }
-    send_batch(archiver);
+    archive_batch_send(batch);
 }
 
 /* --- in ----------------------------------------------------------------------------------------------------------- */
@@ -400,13 +124,12 @@ static void on_pulled(void *context, const struct bus_pulled *pulled)
     item->item = unpacked;
     item->epoch = bus_stream_epoch(archiver->store->bus, STREAM_CHAT);
     item->sequence = message->sequence;
-    item->delivered = pulled->delivered;
     item->stored_at_ms = message->stored_at_ms;
     item->taken_ms = clock_monotonic_ms();
     ASSERT(str_copy(item->reply, sizeof(item->reply), message->reply));
     list_append(&archiver->queue, &item->node);
     archiver->queued++;
-    start_batch(archiver);
+    start_batches(archiver);
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
@@ -414,16 +137,18 @@ static void on_pulled(void *context, const struct bus_pulled *pulled)
 static void extend_each(struct archiver *archiver, struct list_node *list)
 {
     LIST_EACH(list, node)
-    bus_pull_extend(archiver->pull, item_at(node)->reply);
+    bus_pull_extend(archiver->pull, archive_item_at(node)->reply);
 }
 
 static void report_lag(struct archiver *archiver)
 {
-    struct list_node *oldest = !list_is_empty(&archiver->batch)   ? archiver->batch.next
-                               : !list_is_empty(&archiver->queue) ? archiver->queue.next
-                                                                  : NULL;
-    int64_t lag_ms = oldest == NULL ? 0 : clock_wall_ms() - item_at(oldest)->stored_at_ms;
-    metrics_gauge_set(archiver->store->metrics, METRIC_CHAT_LAG, 0, 0, lag_ms < 0 ? 0 : lag_ms / 1000);
+    int64_t now_ms = clock_wall_ms(), oldest_ms = now_ms;
+    const struct list_node *const lists[] = {&archiver->batches[0].items, &archiver->batches[1].items,
+                                             &archiver->queue};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        if (!list_is_empty(lists[i]) && archive_item_at(lists[i]->next)->stored_at_ms < oldest_ms)
+            oldest_ms = archive_item_at(lists[i]->next)->stored_at_ms;
+    metrics_gauge_set(archiver->store->metrics, METRIC_CHAT_LAG, 0, 0, (now_ms - oldest_ms) / 1000);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -434,7 +159,8 @@ static void on_tick(uv_timer_t *timer)
     if (now_ms - archiver->extended_ms < EXTEND_MS)
         return;
     archiver->extended_ms = now_ms;
-    extend_each(archiver, &archiver->batch);
+    for (size_t i = 0; i < BATCHES; i++)
+        extend_each(archiver, &archiver->batches[i].items);
     extend_each(archiver, &archiver->queue);
 }
 
@@ -443,7 +169,7 @@ static void on_tick(uv_timer_t *timer)
 static void drop_all(struct archiver *archiver, struct list_node *list)
 {
     while (!list_is_empty(list))
-        put_back(archiver, item_at(list->next), 0);
+        archive_item_put_back(archiver->pull, archive_item_at(list->next), 0);
 }
 
 void archiver_bus_state(struct archiver *archiver, enum bus_state state)
@@ -453,9 +179,8 @@ void archiver_bus_state(struct archiver *archiver, enum bus_state state)
 
 void archiver_pg_state(struct archiver *archiver, bool is_connected)
 {
-    /* No need to wait out a long back-off. */
-    if (is_connected && uv_is_active((uv_handle_t *)&archiver->retry))
-        uv_timer_start(&archiver->retry, on_retry, 0, 0);
+    for (size_t i = 0; is_connected && i < BATCHES; i++)
+        archive_batch_hurry(&archiver->batches[i]);
 }
 
 struct archiver *archiver_create(struct chat_store *store)
@@ -465,17 +190,18 @@ struct archiver *archiver_create(struct chat_store *store)
     archiver->store = store;
     archiver->batch_limit = (size_t)store->settings->archive_batch;
     list_init(&archiver->queue);
-    list_init(&archiver->batch);
-    uv_timer_t *const timers[] = {&archiver->linger, &archiver->retry, &archiver->tick};
-    for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
-        uv_timer_init(loop, timers[i]);
-        timers[i]->data = archiver;
-    }
-    archiver->open_handles = ARRAY_LEN(timers);
+    uv_timer_init(loop, &archiver->linger);
+    uv_timer_init(loop, &archiver->tick);
+    archiver->linger.data = archiver->tick.data = archiver;
+    archiver->open_handles = 2 + BATCHES;
     archiver->extended_ms = clock_monotonic_ms();
     uv_timer_start(&archiver->tick, on_tick, TICK_MS, TICK_MS);
     unsigned outstanding = (unsigned)store->settings->archive_batch * OUTSTANDING_BATCHES;
     archiver->pull = bus_pull_create(store->bus, STREAM_CHAT, CONSUMER_ARCHIVE, outstanding, on_pulled, archiver);
+    for (size_t i = 0; i < BATCHES; i++) {
+        archive_batch_init(&archiver->batches[i], store, on_done, on_refused, archiver);
+        archiver->batches[i].pull = archiver->pull;
+    }
     return archiver;
 }
 
@@ -483,19 +209,31 @@ void archiver_drain(struct archiver *archiver)
 {
     archiver->is_draining = true;
     bus_pull_stop(archiver->pull);
-    start_batch(archiver);
+    start_batches(archiver);
 }
 
 bool archiver_is_idle(const struct archiver *archiver)
 {
-    return !archiver->is_busy && archiver->queued == 0;
+    bool is_busy = false;
+    for (size_t i = 0; i < BATCHES; i++)
+        is_busy |= archiver->batches[i].is_busy;
+    return !is_busy && archiver->queued == 0;
+}
+
+static void note_closed(struct archiver *archiver)
+{
+    if (--archiver->open_handles == 0)
+        mem_free(archiver);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct archiver *archiver = handle->data;
-    if (--archiver->open_handles == 0)
-        mem_free(archiver);
+    note_closed(handle->data);
+}
+
+static void on_batch_closed(uv_handle_t *handle)
+{
+    note_closed(((struct archive_batch *)handle->data)->context);
 }
 
 void archiver_destroy(struct archiver **archiver_pointer)
@@ -505,10 +243,12 @@ void archiver_destroy(struct archiver **archiver_pointer)
     if (archiver == NULL)
         return;
     /* What another replica may do at once. */
-    drop_all(archiver, &archiver->batch);
+    for (size_t i = 0; i < BATCHES; i++)
+        drop_all(archiver, &archiver->batches[i].items);
     drop_all(archiver, &archiver->queue);
     bus_pull_destroy(&archiver->pull);
     uv_close((uv_handle_t *)&archiver->linger, on_closed);
-    uv_close((uv_handle_t *)&archiver->retry, on_closed);
     uv_close((uv_handle_t *)&archiver->tick, on_closed);
+    for (size_t i = 0; i < BATCHES; i++)
+        uv_close((uv_handle_t *)&archiver->batches[i].retry, on_batch_closed);
 }

@@ -25,8 +25,8 @@
         question_names, "outcome", request_outcomes)                                                                   \
     ROW(REQUEST_SECONDS, "hansom_chat_request_seconds", HISTOGRAM, "Time to answer a question.", "question",           \
         question_names, NULL, NULL)                                                                                    \
-    ROW(UNANSWERED, "hansom_chat_unanswered", GAUGE, "Chats of the last day in which only one side has written.",      \
-        NULL, NULL, NULL, NULL)                                                                                        \
+    ROW(UNANSWERED, "hansom_chat_unanswered", GAUGE,                                                                   \
+        "Chats of bookings of the last day in which only one side has written.", NULL, NULL, NULL, NULL)               \
     ROW(EXPIRED, "hansom_chat_expired_total", COUNTER, "Chats deleted after their retention.", NULL, NULL, NULL, NULL) \
     ROW(ERASED, "hansom_chat_erased_total", COUNTER, "Items emptied because their author is to be forgotten.", NULL,   \
         NULL, NULL, NULL)                                                                                              \

@@ -1,5 +1,7 @@
 #include "chat_store_settings.h"
 
+#include "proto/stream_limits.h"
+
 #define S struct chat_store_settings
 const struct setting chat_store_setting_rows[] = {
     SETTING_STRING(S, postgres_url, "", 4096, "Database, postgresql://...", SETTING_REQUIRED | SETTING_SECRET),
@@ -9,7 +11,8 @@ const struct setting chat_store_setting_rows[] = {
     SETTING_INT(S, query_timeout_ms, 3000, 100, 60000, "ms", "A query's outcome is uncertain after", 0),
     SETTING_INT(S, archive_batch, 1000, 1, 10000, "", "Items that are archived in one transaction at most", 0),
     SETTING_INT(S, archive_linger_ms, 20, 0, 5000, "ms", "An item waits this long for others to be archived with", 0),
-    SETTING_INT(S, retention_days, 365, 1, 36500, "days", "A chat is deleted this long after its last item", 0),
+    SETTING_INT(S, retention_days, 365, CHAT_MAX_AGE_S / 86400, 36500, "days",
+                "A chat is deleted this long after its last item; not before the stream has let go of it", 0),
     SETTING_INT(S, unanswered_after_s, 300, 1, 864000, "s", "A chat counts as without an answer after", 0),
 };
 const size_t chat_store_setting_count = ARRAY_LEN(chat_store_setting_rows);

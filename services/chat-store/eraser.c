@@ -138,7 +138,7 @@ static void on_finished(void *context, enum pg_status status, const struct pg_re
 static void finish_requests(struct eraser *eraser)
 {
     struct chat_store *store = eraser->store;
-    if (metrics_value(store->metrics, METRIC_CHAT_PENDING, 0, 0) > 0)
+    if (!archive_floor_is_caught_up(store->floor))
         return;
     char now[NUMBER_SIZE], settled[NUMBER_SIZE];
     const char *const parameters[] = {number_text(now, clock_wall_ms()),

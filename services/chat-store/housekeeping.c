@@ -9,6 +9,7 @@
 #define WEEKS_AHEAD 2
 #define WEEK_MS 604800000ll
 #define DAY_MS 86400000ll
+#define UNANSWERED_DAYS 1
 
 struct housekeeping {
     struct chat_store *store;
@@ -63,11 +64,11 @@ static void count_unanswered(struct chat_store *store)
 {
     char from[NUMBER_SIZE], to[NUMBER_SIZE];
     int64_t now_ms = clock_wall_ms();
-    const char *const parameters[] = {number_text(from, now_ms - DAY_MS),
+    const char *const parameters[] = {number_text(from, now_ms - UNANSWERED_DAYS * DAY_MS),
                                       number_text(to, now_ms - store->settings->unanswered_after_s * 1000)};
     pg_query(store->query_pg,
              "SELECT count(*) FROM chat.chats WHERE has_client::int + has_driver::int + has_support::int = 1 "
-             "AND last_message_ms > $1::bigint AND last_message_ms < $2::bigint",
+             "AND booking_created_ms > $1::bigint AND last_message_ms < $2::bigint",
              ARRAY_LEN(parameters), parameters, query_timeout_ms(store), on_unanswered, store);
 }
 

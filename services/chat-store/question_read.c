@@ -7,11 +7,13 @@
 #define TEXT(value) #value
 #define NUMBER(value) TEXT(value)
 
+/* sql: a literal. */
 static void ask(struct question *question, const char *sql, size_t count, const char *const *parameters,
                 pg_result_cb *callback)
 {
     question->pending++;
-    pg_query(question->store->query_pg, sql, count, parameters, query_timeout_ms(question->store), callback, question);
+    pg_query_prepared(question->store->query_pg, sql, count, parameters, query_timeout_ms(question->store), callback,
+                      question);
 }
 
 static bool is_id(const char *text)
@@ -25,6 +27,7 @@ static Hansom__ArchivedUpTo *copy_archived(const struct question *question)
     ASSERT(copy != NULL);
     copy->epoch = question->archived.epoch;
     copy->seq = question->archived.seq;
+    copy->age_ms = question->archived.age_ms;
     return copy;
 }
 
@@ -69,8 +72,8 @@ bool question_find(struct question *question, const uint8_t *data, size_t length
         const char *const parameters[] = {request->booking_id, number_text(created, request->booking_created_at_ms),
                                           request->message_id};
         ask(question,
-            "SELECT " STORED_COLUMNS " FROM chat.items i " STORED_JOINS
-            "WHERE i.booking_id = $1 AND i.booking_created_ms = $2::bigint AND i.message_id = $3",
+            "SELECT " STORED_COLUMNS " FROM chat.items i " STORED_JOINS(
+                "$2::bigint") "WHERE i.booking_id = $1 AND i.booking_created_ms = $2::bigint AND i.message_id = $3",
             ARRAY_LEN(parameters), parameters, on_found);
     }
     hansom__chat_find_request__free_unpacked(request, NULL);
@@ -142,17 +145,16 @@ static void on_marks(void *context, enum pg_status status, const struct pg_resul
 
 static const char tail_sql[] =
     "SELECT " STORED_COLUMNS " FROM (SELECT * FROM chat.items i WHERE " IN_CHAT " AND " UP_TO_FLOOR
-    " AND i.kind IN (1, 4) ORDER BY i.epoch DESC, i.seq DESC LIMIT $5::bigint) i " STORED_JOINS
-    "ORDER BY i.epoch DESC, i.seq DESC";
+    " AND i.kind IN (1, 4) ORDER BY i.epoch DESC, i.seq DESC LIMIT $5::bigint) i " STORED_JOINS(
+        "$2::bigint") "ORDER BY i.epoch DESC, i.seq DESC";
 
+#define UNREAD_LIMIT " LIMIT " NUMBER(UNREAD_MAX)
 static const char position_sql[] =
     "SELECT l.epoch, l.seq, (SELECT count(*) FROM (SELECT FROM chat.items i WHERE " IN_CHAT " AND " UP_TO_FLOOR
     " AND i.kind = 1 AND i.from_id <> $5 AND (i.epoch, i.seq) > (coalesce(m.epoch, 0), coalesce(m.read_seq, 0)) "
-    "AND " NOT_DELETED " LIMIT " NUMBER(UNREAD_MAX) ") AS u) "
-                                                    "FROM (SELECT i.epoch, i.seq FROM chat.items i WHERE " IN_CHAT
-                                                    " AND " UP_TO_FLOOR
-                                                    " ORDER BY i.epoch DESC, i.seq DESC LIMIT 1) l LEFT JOIN "
-                                                    "chat.marks m ON m.booking_id = $1 AND m.user_id = $5";
+    "AND " NOT_DELETED UNREAD_LIMIT ") AS u) FROM (SELECT i.epoch, i.seq FROM chat.items i WHERE " IN_CHAT
+    " AND " UP_TO_FLOOR " ORDER BY i.epoch DESC, i.seq DESC LIMIT 1) l LEFT JOIN chat.marks m ON m.booking_id = $1 "
+    "AND m.user_id = $5";
 
 static void ask_open(struct question *question, const Hansom__ChatOpenRequest *request)
 {
@@ -218,7 +220,8 @@ static void on_page_after(void *context, enum pg_status status, const struct pg_
 #define PAGE(comparison, direction)                                                                                    \
     "SELECT " STORED_COLUMNS ", $5::bigint FROM (SELECT * FROM chat.items i WHERE " IN_CHAT                            \
     " AND (i.epoch, i.seq) " comparison " ($3::bigint, $4::bigint) AND i.kind IN (1, 4) ORDER BY i.epoch " direction   \
-    ", i.seq " direction " LIMIT $5::bigint + 1) i " STORED_JOINS "ORDER BY i.epoch " direction ", i.seq " direction
+    ", i.seq " direction " LIMIT $5::bigint + 1) i " STORED_JOINS("$2::bigint") "ORDER BY i.epoch " direction          \
+                                                                                ", i.seq " direction
 static const char page_before_sql[] = PAGE("<", "DESC");
 static const char page_after_sql[] = PAGE(">", "ASC");
 
@@ -278,18 +281,19 @@ static void on_list(void *context, enum pg_status status, const struct pg_result
         question_answer(question);
 }
 
+#define COLUMN_UNREAD                                                                                                  \
+    "(SELECT count(*) FROM (SELECT FROM chat.items i WHERE i.booking_id = c.booking_id AND i.booking_created_ms = "    \
+    "c.booking_created_ms AND i.kind = 1 AND i.from_id <> $1 "                                                         \
+    "AND (i.epoch, i.seq) > (coalesce(m.epoch, 0), coalesce(m.read_seq, 0)) AND " NOT_DELETED UNREAD_LIMIT ") AS u)"
+#define STORED_JOINS_OF_ROW STORED_JOINS("i.booking_created_ms")
 #define LIST(column)                                                                                                   \
-    "SELECT " STORED_COLUMNS ", c.booking_id, c.last_item_ms, (SELECT count(*) FROM (SELECT FROM chat.items i WHERE "  \
-    "i.booking_id = c.booking_id AND i.booking_created_ms = c.booking_created_ms AND i.kind = 1 AND i.from_id <> $1 "  \
-    "AND (i.epoch, i.seq) > (coalesce(m.epoch, 0), coalesce(m.read_seq, 0)) AND " NOT_DELETED                          \
-    " LIMIT " NUMBER(UNREAD_MAX) ") AS u), $3::bigint "                                                                \
-                                 "FROM (SELECT * FROM chat.chats WHERE " column " = $1 AND last_item_ms < $2::bigint " \
-                                 "ORDER BY last_item_ms DESC LIMIT $3::bigint + 1) c "                                 \
-                                 "LEFT JOIN chat.marks m ON m.booking_id = c.booking_id AND m.user_id = $1 "           \
-                                 "LEFT JOIN chat.items i ON i.booking_id = c.booking_id AND i.booking_created_ms = "   \
-                                 "c.booking_created_ms "                                                               \
-                                 "AND i.epoch = c.last_message_epoch AND i.seq = c.last_message_seq " STORED_JOINS     \
-                                 "ORDER BY c.last_item_ms DESC"
+    "SELECT " STORED_COLUMNS ", c.booking_id, c.last_item_ms, " COLUMN_UNREAD ", $3::bigint "                          \
+    "FROM (SELECT * FROM chat.chats WHERE " column " = $1 AND (last_item_ms, booking_id) < ($2::bigint, $4::text) "    \
+    "ORDER BY last_item_ms DESC, booking_id DESC LIMIT $3::bigint + 1) c "                                             \
+    "LEFT JOIN chat.marks m ON m.booking_id = c.booking_id AND m.user_id = $1 "                                        \
+    "LEFT JOIN chat.items i ON i.booking_id = c.booking_id AND i.booking_created_ms = c.booking_created_ms "           \
+    "AND i.epoch = c.last_message_epoch AND i.seq = c.last_message_seq " STORED_JOINS_OF_ROW                           \
+    "ORDER BY c.last_item_ms DESC, c.booking_id DESC"
 static const char list_of_client_sql[] = LIST("client_id");
 static const char list_of_driver_sql[] = LIST("driver_id");
 
@@ -302,7 +306,7 @@ bool question_list(struct question *question, const uint8_t *data, size_t length
         char before[NUMBER_SIZE], limit[NUMBER_SIZE];
         const char *const parameters[] = {request->user_id,
                                           number_text(before, request->before_ms > 0 ? request->before_ms : INT64_MAX),
-                                          number_text(limit, request->limit)};
+                                          number_text(limit, request->limit), request->before_booking_id};
         ask(question, request->role == HANSOM__ROLE__ROLE_CLIENT ? list_of_client_sql : list_of_driver_sql,
             ARRAY_LEN(parameters), parameters, on_list);
     }

@@ -1,9 +1,11 @@
 #include "chat_find.h"
 
+#include "base/clock.h"
+#include "proto/stream_limits.h"
 #include "proto/subjects.h"
 
 #define ARCHIVE_TIMEOUT_MS 1000
-#define WALK_MAX 2000
+#define WALK_MAX 2000 /* less than the stream keeps of a chat */
 
 struct chat_find {
     struct gateway *gateway;
@@ -11,6 +13,8 @@ struct chat_find {
     uint64_t epoch;
     struct bus_request *request;
     struct bus_walk *walk;
+    uint64_t recent_ms;
+    bool is_all_in_stream; /* nothing of this chat has left the stream yet */
     unsigned looked_at;
     Hansom__StoredChatItem *found;
     chat_find_cb *callback;
@@ -70,31 +74,54 @@ static void walk_from(struct chat_find *find, uint64_t sequence)
     find->walk = bus_walk_start(find->gateway->bus, "CHAT", subject, sequence, on_walk_item, on_walked, find);
 }
 
+/* True: what is not in the archive yet is too young to matter. */
+static bool take_position(const struct chat_find *find, const Hansom__ArchivedUpTo *archived, uint64_t *from_r)
+{
+    *from_r = archived->seq + 1;
+    return archived->age_ms > 0 && archived->age_ms < find->recent_ms;
+}
+
 static void on_archive(void *context, enum bus_status status, const struct bus_message *reply)
 {
     struct chat_find *find = context;
     find->request = NULL;
     uint64_t from = 1;
+    bool is_enough = false;
     Hansom__ChatFindReply *answer =
         status == BUS_OK ? hansom__chat_find_reply__unpack(NULL, reply->length, reply->data) : NULL;
-    if (answer != NULL && *answer->error_code == '\0') {
+    bool is_answered = answer != NULL && *answer->error_code == '\0';
+    if (is_answered) {
         find->found = answer->found;
         answer->found = NULL;
         if (answer->archived != NULL && answer->archived->epoch == find->epoch)
-            from = answer->archived->seq + 1;
+            is_enough = take_position(find, answer->archived, &from);
     }
     hansom__chat_find_reply__free_unpacked(answer, NULL);
-    walk_from(find, from);
+    if (is_enough)
+        find->callback(find->context, BUS_OK, find->found);
+    else if (is_answered || find->is_all_in_stream)
+        walk_from(find, from);
+    else
+        find->callback(find->context, BUS_TIMEOUT, NULL);
+}
+
+/* Made after the stream and not longer ago than it keeps things: then it can do without the archive. */
+static bool is_all_in_stream(const Hansom__Booking *booking, uint64_t epoch)
+{
+    return booking->created_at_ms >= (int64_t)epoch &&
+           booking->created_at_ms > clock_wall_ms() - CHAT_MAX_AGE_S * 1000ll;
 }
 
 struct chat_find *chat_find_start(struct gateway *gateway, const Hansom__Booking *booking, const char *message_id,
-                                  chat_find_cb *callback, void *context)
+                                  uint64_t recent_ms, chat_find_cb *callback, void *context)
 {
     struct chat_find *find = mem_alloc(sizeof(*find));
     find->gateway = gateway;
     ASSERT(str_copy(find->booking_id, sizeof(find->booking_id), booking->booking_id));
     ASSERT(str_copy(find->message_id, sizeof(find->message_id), message_id));
     find->epoch = bus_stream_epoch(gateway->bus, "CHAT");
+    find->recent_ms = recent_ms;
+    find->is_all_in_stream = is_all_in_stream(booking, find->epoch);
     find->callback = callback;
     find->context = context;
     Hansom__ChatFindRequest message = HANSOM__CHAT_FIND_REQUEST__INIT;

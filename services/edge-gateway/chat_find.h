@@ -10,8 +10,10 @@ struct chat_find;
  * that is certain. found->deleted_seq > 0: it was deleted. Ended by chat_find_cancel, also inside the callback. */
 typedef void chat_find_cb(void *context, enum bus_status status, const Hansom__StoredChatItem *found);
 
+/* recent_ms: what was stored less than this ago need not be found, because whoever asks will be told by the stream; 0:
+ * all of it. */
 struct chat_find *chat_find_start(struct gateway *gateway, const Hansom__Booking *booking, const char *message_id,
-                                  chat_find_cb *callback, void *context);
+                                  uint64_t recent_ms, chat_find_cb *callback, void *context);
 /* Clears the pointer; NULL is allowed. */
 void chat_find_cancel(struct chat_find **find);
 

@@ -4,6 +4,7 @@
 #include "acl.h"
 #include "base/clock.h"
 #include "channel_items.h"
+#include "chat_store_item.h"
 #include "http_api_priv.h"
 #include "http_page.h"
 #include "proto/subjects.h"
@@ -114,13 +115,26 @@ static void ask_page(struct http_exchange *exchange)
 
 /* --- rights ------------------------------------------------------------------------------------------------------- */
 
-static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+static void on_announced(void *context, enum bus_status status, const struct bus_ack *ack)
 {
     struct http_exchange *exchange = context;
     (void)ack;
     exchange->request = NULL;
     if (status == BUS_OK)
         ask_page(exchange);
+    else
+        http_fail_bus(exchange);
+}
+
+/* As with a subscription: nobody reads a chat without those in it being told. */
+static void on_audited(void *context, enum bus_status status, const struct bus_ack *ack)
+{
+    struct http_exchange *exchange = context;
+    (void)ack;
+    exchange->request = NULL;
+    if (status == BUS_OK)
+        exchange->request = chat_announce_support(exchange->gateway->bus, exchange->entry->booking, exchange->principal,
+                                                  on_announced, exchange);
     else
         http_fail_bus(exchange);
 }
@@ -178,10 +192,26 @@ void http_get_chat(struct http_exchange *exchange, const struct http_request *re
 
 /* --- GET /v1/me/chats --------------------------------------------------------------------------------------------- */
 
+/* "<milliseconds>.<booking>", so that chats of one moment are told apart; opaque to clients. */
+static void format_chats_cursor(char *text, size_t size, const Hansom__ChatSummary *last)
+{
+    snprintf(text, size, "%lld.%s", (long long)last->last_at_ms, last->booking_id);
+}
+
+static bool parse_chats_cursor(const char *text, Hansom__ChatListRequest *message)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 15 || text[digits] != '.' || !id_is_valid(text + digits + 1, strlen(text + digits + 1)))
+        return false;
+    message->before_ms = strtoll(text, NULL, 10);
+    message->before_booking_id = (char *)text + digits + 1;
+    return message->before_ms > 0;
+}
+
 static void write_chats(struct http_exchange *exchange, const Hansom__ChatListReply *list)
 {
     struct json_writer json;
-    char before[24];
+    char before[24 + ID_SIZE];
     json_writer_init(&json, &exchange->ready.body);
     json_begin_object(&json);
     json_key(&json, "chats");
@@ -201,7 +231,7 @@ static void write_chats(struct http_exchange *exchange, const Hansom__ChatListRe
     }
     json_end_array(&json);
     if (list->has_more)
-        snprintf(before, sizeof(before), "%lld", (long long)list->chats[list->n_chats - 1]->last_at_ms);
+        format_chats_cursor(before, sizeof(before), list->chats[list->n_chats - 1]);
     json_kv_string(&json, "before", list->has_more ? before : NULL);
     json_end_object(&json);
 }
@@ -225,17 +255,15 @@ void http_get_my_chats(struct http_exchange *exchange, const struct http_request
 {
     Hansom__ChatListRequest message = HANSOM__CHAT_LIST_REQUEST__INIT;
     const char *before = http_query(request, "before");
-    size_t digits = before == NULL ? 1 : strspn(before, "0123456789");
     if (!http_limit_parse(request, CHATS_DEFAULT, CHATS_MAX, &message.limit)) {
         http_fail(exchange, ERROR_bad_request, "limit: must be a number from 1 to 100");
-    } else if (digits == 0 || digits > 15 || (before != NULL && before[digits] != '\0')) {
+    } else if (before != NULL && !parse_chats_cursor(before, &message)) {
         http_fail(exchange, ERROR_bad_request, "before: not a cursor of this server");
     } else if (acl_is_staff(exchange->principal)) {
         http_fail(exchange, ERROR_forbidden, "only clients and drivers have chats of their own");
     } else {
         message.user_id = exchange->principal->user_id;
         message.role = (Hansom__Role)exchange->principal->role;
-        message.before_ms = before == NULL ? 0 : strtoll(before, NULL, 10);
         http_ask(exchange, SUBJECT_RPC_CHAT_LIST, &message.base, on_chats);
     }
 }

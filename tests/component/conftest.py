@@ -108,8 +108,8 @@ class Suite:
     def ws_url(self):
         return self.stack.public.replace("http", "ws") + "/v1/ws"
 
-    async def connect(self, user, role, **more):
-        client = Client(await websockets.connect(self.ws_url, subprotocols=["hansom.v1.json"], max_size=None, close_timeout=0.2))
+    async def connect(self, user, role, *, url=None, **more):
+        client = Client(await websockets.connect(url or self.ws_url, subprotocols=["hansom.v1.json"], max_size=None, close_timeout=0.2))
         client.welcome = await client.ask("connect", token=self.token(user, role, **more), platform="ios")
         assert client.welcome["op"] == "reply", client.welcome
         return client
@@ -149,10 +149,10 @@ class Client:
             text = await asyncio.wait_for(self.socket.recv(), max(0.01, deadline - time.monotonic()))
             self.frames.extend(json.loads(line) for line in text.split("\n") if line)
 
-    async def ask(self, op, **fields):
+    async def ask(self, op, timeout=8, **fields):
         number = next(self.numbers)
         await self.send(op=op, id=number, **fields)
-        return await self.wait(lambda frame: frame.get("id") == number)
+        return await self.wait(lambda frame: frame.get("id") == number, timeout)
 
     async def message(self, kind, timeout=8, **fields):
         def fits(frame):

@@ -67,6 +67,14 @@ class Nats:
         headers, data = self.request("$JS.API.DIRECT.GET." + stream, json.dumps({"last_by_subj": subject}).encode())
         return None if headers.startswith(b"NATS/1.0 ") else data
 
+    def store(self, subject, data):
+        """Into the stream that listens to the subject; the sequence."""
+        return json.loads(self.request(subject, data)[1])["seq"]
+
+    def has_sequence(self, stream, sequence):
+        headers, _ = self.request("$JS.API.DIRECT.GET." + stream, json.dumps({"seq": sequence}).encode())
+        return not headers.startswith(b"NATS/1.0 404")
+
     def key(self, bucket, key):
         return self.last("KV_" + bucket, f"$KV.{bucket}.{key}")
 

@@ -278,9 +278,12 @@ def test_support_joins_with_a_reason_and_is_seen(suite):
         assert (await rider.message("chat_message", from_role="support"))["data"]["content"] == "I am looking into it"
         assert (await change(agent, ride, "chat_delete", message["message_id"]))["op"] == "reply", "support may delete any"
         assert (await agent.ask("subscribe", channel="booking.nothing.chat", reason="x"))["code"] == "not_found"
-        token = suite.token(fresh("agent"), "support")
+        reader = fresh("agent")
+        token = suite.token(reader, "support")
         assert history(suite, ride, token)[0] == 400
         assert history(suite, ride, token, reason="ticket 17")[0] == 200
+        seen = await rider.message("chat_system")
+        assert seen["data"]["event"] == "support_joined" and seen["data"]["from_id"] == reader, "who only reads is seen too"
     run(scenario())
 
 

@@ -1,9 +1,11 @@
 """Hundreds of conversations while everything is killed and stopped, one after another: no acknowledged word is lost,
 doubled or reordered, neither for those who talk nor in the archive."""
 import asyncio
+import contextlib
 import os
 import signal
 import time
+import uuid
 
 import psycopg2
 import pytest
@@ -114,4 +116,57 @@ def test_people_go_on_talking_while_the_database_is_away(watched):
         await crowd.run(what_happens)
         crowd.check_seen()
         check_archive(await wait_archived(watched, crowd), crowd)
+    run(scenario())
+
+
+@contextlib.contextmanager
+def away(suite, name, how):
+    """Dead and not started again, or silent."""
+    if how == "stopped":
+        pid = suite.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    else:
+        with suite.lock:  # the supervisor waits for it
+            os.kill(suite.pid(name), signal.SIGKILL)
+            yield
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_with_the_bus_away_senders_are_told_and_their_retry_is_stored_once(watched, how):
+    async def scenario():
+        ride = watched.booking()
+        clients = [await watched.connect(user, role) for user, role in ((ride.client, "client"), (ride.driver, "driver"))]
+        for client in clients:
+            assert (await client.ask("subscribe", channel=ride.channel("chat")))["op"] == "reply"
+        rider, driver = clients
+
+        async def say(content, message_id):
+            return await rider.ask("publish", timeout=30, channel=ride.channel("chat"),
+                                   data={"type": "chat_message", "content": content, "message_id": message_id})
+
+        assert (await say("before", "m1"))["op"] == "reply"
+        message_id = str(uuid.uuid4())
+        with away(watched, "nats-server", how):
+            refused = await say("while it is away", message_id)
+            assert refused["op"] == "error" and refused["code"] == "unavailable", refused
+        deadline = time.monotonic() + 60
+        while (stored := await say("while it is away", message_id))["op"] != "reply":
+            assert stored["code"] == "unavailable" and time.monotonic() < deadline, stored
+            await asyncio.sleep(0.2)
+        again = await say("while it is away", message_id)
+        assert {**again, "id": 0} == {**stored, "id": 0}
+        last = await say("after", "m3")
+        assert last["op"] == "reply"
+        seen = [await driver.message("chat_message", timeout=30) for _ in range(3)]
+        assert [message["data"]["content"] for message in seen] == ["before", "while it is away", "after"]
+        assert [message["seq"] for message in seen[1:]] == [stored["seq"], last["seq"]]
+        deadline = time.monotonic() + 60
+        while len(rows := archived(watched, [ride]).get(ride.id, [])) < 3:
+            assert time.monotonic() < deadline, rows
+            await asyncio.sleep(0.1)
+        assert [row[1] for row in rows] == ["m1", message_id, "m3"]
     run(scenario())

@@ -190,10 +190,10 @@ class Stack:
     def start_service(self, name):
         self._process(name, [self._binary(name), *self._service_arguments(name)], env=self._service_env(name))
 
-    def start_replica(self, name, number):
-        """One more of a service that listens nowhere but on its admin port; the name of its process."""
+    def start_replica(self, name, number, *more):
+        """One more of a service, with these arguments on top: a gateway needs a port of its own. The name of its process."""
         replica = f"{name}-{number}"
-        arguments = [*self._service_arguments(name), f"--instance={replica}", "--admin_port=0"]
+        arguments = [*self._service_arguments(name), f"--instance={replica}", "--admin_port=0", *more]
         self._process(replica, [self._binary(name), *arguments], env=self._service_env(name))
         return replica
 

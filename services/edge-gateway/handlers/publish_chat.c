@@ -251,8 +251,8 @@ static void prepare_message(struct chat_flow *flow)
     if (!flow->has_client_id || is_fresh(flow->item_id))
         ready(flow);
     else
-        flow->find =
-            chat_find_start(flow->session->gateway, flow->entry->booking, flow->item_id, on_found_message, flow);
+        flow->find = chat_find_start(flow->session->gateway, flow->entry->booking, flow->item_id, FRESH_ID_MS,
+                                     on_found_message, flow);
 }
 
 /* --- edits and deletions ------------------------------------------------------------------------------------------ */
@@ -300,7 +300,7 @@ static void prepare_change(struct chat_flow *flow)
     else
         uuid7_generate(flow->item_id, clock_wall_ms());
     flow->find =
-        chat_find_start(flow->session->gateway, flow->entry->booking, flow->item->target_id, on_found_target, flow);
+        chat_find_start(flow->session->gateway, flow->entry->booking, flow->item->target_id, 0, on_found_target, flow);
 }
 
 /* --- receipts and typing ------------------------------------------------------------------------------------------ */
@@ -438,22 +438,48 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == '\0';
 }
 
+/* A name that holds what is to be masked goes as a whole. */
+static bool apply_rules_to_name(const struct chat *chat, Hansom__ChatAttachment *attachment, uint32_t *found_r,
+                                char *error, size_t error_size)
+{
+    struct strbuf name;
+    strbuf_init(&name, 64);
+    bool is_good = content_rules_apply(chat->rules, attachment->name, &name, found_r, error, error_size);
+    if (*found_r != 0)
+        attachment->name = (char *)protobuf_c_empty_string;
+    strbuf_finish(&name);
+    return is_good;
+}
+
+static bool apply_rules_to_attachments(const struct chat *chat, Hansom__ChatItem *item, uint32_t *found_r, char *error,
+                                       size_t error_size)
+{
+    for (size_t i = 0; i < item->n_attachments; i++) {
+        Hansom__ChatAttachment *attachment = item->attachments[i];
+        uint32_t found = 0;
+        if (!content_rules_attachment(chat->rules, attachment->url, attachment->content_type, attachment->size_bytes,
+                                      error, error_size) ||
+            !apply_rules_to_name(chat, attachment, &found, error, error_size))
+            return false;
+        *found_r |= found;
+    }
+    return true;
+}
+
 /* Puts the content that may be stored in the place of what was written; it lies in `content`. */
 static bool apply_rules(const struct chat *chat, Hansom__ChatItem *item, struct strbuf *content, char *error,
                         size_t error_size)
 {
-    for (size_t i = 0; i < item->n_attachments; i++) {
-        const Hansom__ChatAttachment *attachment = item->attachments[i];
-        if (!content_rules_attachment(chat->rules, attachment->url, attachment->content_type, attachment->size_bytes,
-                                      error, error_size))
-            return false;
-    }
+    uint32_t found = 0;
+    if (!apply_rules_to_attachments(chat, item, &found, error, error_size))
+        return false;
     if (is_blank(item->content) && item->n_attachments == 0) {
         str_copy(error, error_size, "data.content: must not be blank");
         return false;
     }
     if (!content_rules_apply(chat->rules, item->content, content, &item->masked, error, error_size))
         return false;
+    item->masked |= found;
     item->content = content->data;
     return true;
 }

@@ -131,6 +131,29 @@ Test(bus_streams, instances_share_a_consumer)
     world_close(&world);
 }
 
+static bool has_sixty(void *context)
+{
+    return ((struct log *)context)->count >= 60;
+}
+
+/* Many more than may be outstanding, and none has to wait for a request to run out (5 s each). */
+Test(bus_streams, a_backlog_is_pulled_without_pauses)
+{
+    struct bus_world world;
+    world_open(&world);
+    struct bus *bus = world_bus(&world, "backlog");
+    struct log log = {0};
+    for (int i = 0; i < 60; i++)
+        store(&world, bus, "in.booking.A.chat", "x");
+    log.pull = bus_pull_create(bus, "CHAT", "archive", 4, on_pulled, &log);
+    world_wait(&world, has_sixty, &log, 15000);
+    world_turn(&world, 100);
+    cr_assert_eq(log.count, 60);
+    bus_pull_destroy(&log.pull);
+    bus_destroy(&bus);
+    world_close(&world);
+}
+
 static bool came_twice(void *context)
 {
     const struct log *log = context;

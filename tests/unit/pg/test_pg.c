@@ -234,6 +234,32 @@ Test(pg, failures_carry_their_state)
     close_world(&world);
 }
 
+static struct answer ask_prepared(struct world *world, const char *sql, const char *parameter)
+{
+    const char *const parameters[] = {parameter};
+    struct answer answer = {0};
+    pg_query_prepared(world->pg, sql, 1, parameters, 10000, note_answer, &answer);
+    wait_until(world, is_answered, &answer);
+    return answer;
+}
+
+Test(pg, a_prepared_statement_survives_its_failures)
+{
+    static const char division[] = "SELECT 10 / $1::int", later[] = "SELECT count(*) FROM later WHERE $1::int = 1";
+    struct world world;
+    open_world(&world, 1);
+    cr_assert_str_eq(ask_prepared(&world, division, "2").value, "5");
+    cr_assert_str_eq(ask_prepared(&world, division, "0").sqlstate, "22012");
+    cr_assert_str_eq(ask_prepared(&world, division, "5").value, "2");
+    struct answer refused = ask_prepared(&world, later, "1");
+    cr_assert_eq(refused.status, PG_FAILED);
+    cr_assert_str_eq(refused.sqlstate, "42P01", "why it could not be prepared, got %s", refused.sqlstate);
+    ask(&world, "CREATE TABLE later (x int)");
+    cr_assert_str_eq(ask_prepared(&world, later, "1").value, "0");
+    cr_assert_str_eq(ask(&world, "SELECT count(*) FROM pg_prepared_statements").value, "2");
+    close_world(&world);
+}
+
 /* From a connection of its own, as an administrator does. */
 static void terminate_sleeper(struct world *world)
 {
