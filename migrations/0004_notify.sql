@@ -76,6 +76,8 @@ CREATE TABLE notify.events (
     epoch bigint NOT NULL,          -- its place in stream EVENTS; 0: it is no item of it (a chat message)
     seq bigint NOT NULL,
     acked_ms bigint,
+    push_planned_ms bigint,         -- when its steps were to come, as planned at first; NULL: there is none
+    contact_planned_ms bigint,
     UNIQUE (user_id, event_id)
 );
 CREATE INDEX events_by_id ON notify.events (event_id);
@@ -94,6 +96,8 @@ CREATE TABLE notify.steps (
     PRIMARY KEY (event_key, step)
 );
 CREATE INDEX steps_due ON notify.steps (priority, due_ms) WHERE state = 0;
+-- A queue's rows die young, and whoever looks for the next one reads over the dead ones: they are swept up early.
+ALTER TABLE notify.steps SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 -- One message to one device or address.
 CREATE TABLE notify.deliveries (
@@ -113,6 +117,7 @@ CREATE TABLE notify.deliveries (
 );
 CREATE INDEX deliveries_due ON notify.deliveries (priority, due_ms) WHERE state IN (0, 1);
 CREATE INDEX deliveries_dead ON notify.deliveries (delivery_id) WHERE state = 5;
+ALTER TABLE notify.deliveries SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 -- Every try, written before it is sent.
 CREATE TABLE notify.attempts (

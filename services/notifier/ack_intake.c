@@ -81,7 +81,8 @@ static void write_batch(void *context, const struct list_node *items)
     LIST_EACH(items, node)
     add_row(columns, CONTAINER_OF(node, const struct ack, node)->ack);
     pg_arrays_end(columns, COLUMN_COUNT, parameters);
-    pg_query(intake->app->pg, note_sql, COLUMN_COUNT, parameters, query_timeout_ms(intake->app), on_noted, intake);
+    pg_query_prepared(intake->app->pg, note_sql, COLUMN_COUNT, parameters, query_timeout_ms(intake->app), on_noted,
+                      intake);
     pg_arrays_finish(columns, COLUMN_COUNT);
 }
 

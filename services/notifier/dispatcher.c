@@ -209,8 +209,8 @@ static void send_claim(struct dispatcher *dispatcher, const struct claim *claim)
         number_text(lease, now_ms + app->settings->claim_lease_ms),
         pg_array_end(&channels),
     };
-    pg_query(app->pg, attempt_claim_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_claimed,
-             dispatcher);
+    pg_query_prepared(app->pg, attempt_claim_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_claimed,
+                      dispatcher);
     pg_array_finish(&channels);
 }
 

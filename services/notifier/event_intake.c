@@ -38,21 +38,20 @@ enum column {
 };
 
 /* What is acknowledged already gets no steps. In the order of users, so that two replicas do not wait for each other in
- * a circle. */
+ * a circle. Nothing is joined with what was inserted: of such a join the planner expects one row. */
 static const char keep_sql[] =
     "WITH t AS (SELECT DISTINCT ON (user_id, event_id) * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], "
     "$5::boolean[], $6::smallint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], "
     "$12::bigint[], $13::bigint[]) AS t (user_id, event_id, type, data, is_critical, policy, collapse_key, created_ms, "
     "expires_ms, epoch, seq, push_due_ms, contact_due_ms) ORDER BY user_id, event_id, seq), "
     "kept AS (INSERT INTO notify.events (user_id, event_id, type, data, is_critical, policy, collapse_key, created_ms, "
-    "expires_ms, epoch, seq, acked_ms) SELECT t.user_id, t.event_id, t.type, t.data, t.is_critical, t.policy, "
-    "t.collapse_key, t.created_ms, t.expires_ms, t.epoch, t.seq, CASE WHEN t.seq > 0 THEN a.at_ms END "
-    "FROM t LEFT JOIN notify.acks a ON a.user_id = t.user_id AND a.epoch = t.epoch AND a.seq >= t.seq "
-    "ON CONFLICT (user_id, event_id) DO NOTHING RETURNING event_key, user_id, event_id, acked_ms) "
+    "expires_ms, epoch, seq, push_planned_ms, contact_planned_ms, acked_ms) SELECT t.*, "
+    "(SELECT a.at_ms FROM notify.acks a WHERE a.user_id = t.user_id AND a.epoch = t.epoch AND a.seq >= t.seq "
+    "AND t.seq > 0) FROM t ON CONFLICT (user_id, event_id) DO NOTHING "
+    "RETURNING event_key, is_critical, push_planned_ms, contact_planned_ms, acked_ms) "
     "INSERT INTO notify.steps (event_key, step, state, priority, due_ms) "
-    "SELECT k.event_key, s.step, 0, CASE WHEN t.is_critical THEN 0 ELSE 1 END, s.due_ms "
-    "FROM kept k JOIN t ON t.user_id = k.user_id AND t.event_id = k.event_id "
-    "CROSS JOIN LATERAL (VALUES (1, t.push_due_ms), (2, t.contact_due_ms)) AS s (step, due_ms) "
+    "SELECT k.event_key, s.step, 0, CASE WHEN k.is_critical THEN 0 ELSE 1 END, s.due_ms FROM kept k "
+    "CROSS JOIN LATERAL (VALUES (1, k.push_planned_ms), (2, k.contact_planned_ms)) AS s (step, due_ms) "
     "WHERE s.due_ms IS NOT NULL AND k.acked_ms IS NULL";
 
 static const struct entry *entry_at(const struct list_node *node)
@@ -121,7 +120,8 @@ static void write_batch(void *context, const struct list_node *items)
     LIST_EACH(items, node)
     add_row(intake->app, columns, entry_at(node));
     pg_arrays_end(columns, COLUMN_COUNT, parameters);
-    pg_query(intake->app->pg, keep_sql, COLUMN_COUNT, parameters, query_timeout_ms(intake->app), on_kept, intake);
+    pg_query_prepared(intake->app->pg, keep_sql, COLUMN_COUNT, parameters, query_timeout_ms(intake->app), on_kept,
+                      intake);
     pg_arrays_finish(columns, COLUMN_COUNT);
 }
 

@@ -79,8 +79,8 @@ static void advance(struct outcome_recorder *recorder, const struct pg_result *r
     for (size_t row = 0; row < pg_row_count(result); row++)
         pg_array_text(&events, pg_value(result, row, 0));
     const char *const parameters[] = {pg_array_end(&events), number_text(now, clock_wall_ms())};
-    pg_query(recorder->app->pg, advance_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(recorder->app),
-             on_advanced, recorder);
+    pg_query_prepared(recorder->app->pg, advance_sql, ARRAY_LEN(parameters), parameters,
+                      query_timeout_ms(recorder->app), on_advanced, recorder);
     pg_array_finish(&events);
 }
 
@@ -124,8 +124,8 @@ static void write_batch(void *context, const struct list_node *items)
     LIST_EACH(items, node)
     add_row(columns, CONTAINER_OF(node, const struct attempt, node));
     pg_arrays_end(columns, COLUMN_COUNT, parameters);
-    pg_query(recorder->app->pg, record_sql, COLUMN_COUNT, parameters, query_timeout_ms(recorder->app), on_written,
-             recorder);
+    pg_query_prepared(recorder->app->pg, record_sql, COLUMN_COUNT, parameters, query_timeout_ms(recorder->app),
+                      on_written, recorder);
     pg_arrays_finish(columns, COLUMN_COUNT);
 }
 

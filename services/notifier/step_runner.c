@@ -243,7 +243,8 @@ static void apply(struct step_runner *runner, const struct pg_result *taken)
     parameters[APPLIED_TRIES] = number_text(tries, settings->tries_max);
     parameters[APPLIED_HAS_WEBHOOK] = *settings->webhook_url == '\0' ? "f" : "t";
     parameters[APPLIED_HOUR] = number_text(hour, hour_of(now_ms));
-    pg_query(runner->app->pg, apply_sql, APPLIED_COUNT, parameters, query_timeout_ms(runner->app), on_applied, runner);
+    pg_query_prepared(runner->app->pg, apply_sql, APPLIED_COUNT, parameters, query_timeout_ms(runner->app), on_applied,
+                      runner);
     pg_arrays_finish(columns, APPLIED_ARRAYS);
 }
 
@@ -272,8 +273,8 @@ static void take(struct step_runner *runner)
         number_text(lease, now_ms + LEASE_MS),
         number_text(hour, hour_of(now_ms)),
     };
-    pg_query(runner->app->pg, take_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(runner->app), on_taken,
-             runner);
+    pg_query_prepared(runner->app->pg, take_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(runner->app),
+                      on_taken, runner);
 }
 
 static void look(struct step_runner *runner)

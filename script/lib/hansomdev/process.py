@@ -13,7 +13,7 @@ LOG_SIZE_MAX = 50_000_000
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -39,7 +39,7 @@ class Process:
         who = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
-                                          start_new_session=True, preexec_fn=_die_with_parent, cwd="/", **who)
+                                          start_new_session=True, preexec_fn=die_with_parent, cwd="/", **who)
         self.started = time.monotonic()
         self.restart_at = None
         # Whole at any moment: others read it while a process is started again.
