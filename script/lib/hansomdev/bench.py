@@ -36,8 +36,9 @@ def _interrupt(number, frame):
 
 
 @contextlib.contextmanager
-def own_stack(root, limit_s, **options):
-    """A running stack on free ports in a folder that goes with it. Everything ends after limit_s at the latest."""
+def own_stack(root, limit_s, without=(), **options):
+    """A running stack on free ports in a folder that goes with it, without the services that would be measured along.
+    Everything ends after limit_s at the latest."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, _interrupt)
     signal.alarm(limit_s)
@@ -46,6 +47,7 @@ def own_stack(root, limit_s, **options):
     stack = None
     try:
         stack = Stack(root, pathlib.Path(root) / "build" / "release", folder, log_level="warn", **options)
+        stack.services = [name for name in stack.services if name not in without]
         stack.start()
         stack.wait_ready()
         yield stack

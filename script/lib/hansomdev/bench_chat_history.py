@@ -108,7 +108,7 @@ def restart(stack, *names):
 def main():
     arguments = parse_arguments()
     bench.introduce("chat-history")
-    with bench.own_stack(arguments.root, 3600) as stack:
+    with bench.own_stack(arguments.root, 3600, without=("notifier",)) as stack:
         connection = psycopg2.connect(stack.postgres_url)
         connection.autocommit = True
         with connection.cursor() as cursor:
