@@ -88,13 +88,11 @@ static enum transfer_failure failure_of(const struct transfer *transfer, CURLcod
     bool has_sent = transfer->body.length > 0 ? transfer->body_given > 0 : request_bytes > 0;
     if (status >= 200)
         return TRANSFER_OK; /* also when its body was too long, or cut */
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_LOGIN_DENIED)
-        return TRANSFER_REFUSED;
-    if (transfer->has_refused_address && !transfer->has_opened_socket)
-        return TRANSFER_REFUSED;
-    if (!has_sent)
-        return TRANSFER_CONNECT;
-    return code == CURLE_OPERATION_TIMEDOUT ? TRANSFER_TIMEOUT : TRANSFER_CUT;
+    if (has_sent)
+        return code == CURLE_OPERATION_TIMEDOUT ? TRANSFER_TIMEOUT : TRANSFER_CUT;
+    bool is_bad_url = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_LOGIN_DENIED;
+    bool is_bad_address = transfer->has_refused_address && !transfer->has_opened_socket;
+    return is_bad_url || is_bad_address ? TRANSFER_REFUSED : TRANSFER_CONNECT;
 }
 
 /* Whatever it was doing: how far did it come? */

@@ -4,6 +4,9 @@
 #include "core/outcome.h"
 #include "notifier_settings.h"
 
+#define SMTP_LOGIN_FIRST 530 /* RFC 4954: 530, 534, 535 and 538 are about authentication */
+#define SMTP_LOGIN_LAST 538
+
 struct sending {
     struct list_node node;
     struct sender *sender;
@@ -117,9 +120,11 @@ void sender_judge_failure(struct outcome *outcome, const struct transfer_reply *
         else
             outcome_retry(outcome, 0, FAILURE_refused_address, 0);
         break;
-    case TRANSFER_CONNECT:
-        outcome_retry(outcome, reply->status, FAILURE_connect, 0);
+    case TRANSFER_CONNECT: {
+        bool is_login = reply->status >= SMTP_LOGIN_FIRST && reply->status <= SMTP_LOGIN_LAST;
+        outcome_retry(outcome, reply->status, is_login ? FAILURE_unauthorized : FAILURE_connect, 0);
         break;
+    }
     case TRANSFER_TIMEOUT:
         outcome_retry(outcome, reply->status, FAILURE_timeout, 0);
         outcome->is_uncertain = true;
