@@ -71,6 +71,8 @@ static const char apply_sql[] =
     "changed AS (UPDATE notify.steps s SET state = t.state, reason = t.reason, due_ms = t.due_ms FROM t "
     "WHERE s.event_key = t.event_key AND s.step = t.step AND s.state = 0 "
     "RETURNING s.event_key, s.step, s.state, s.reason, s.priority, t.uses_email, t.uses_sms), "
+    "noted AS (UPDATE notify.events e SET acked_ms = $8::bigint FROM changed c WHERE c.state = 2 "
+    "AND e.event_key = c.event_key AND e.acked_ms IS NULL), "
     "open AS (SELECT c.*, e.user_id FROM changed c JOIN notify.events e ON e.event_key = c.event_key "
     "WHERE c.state = 1), "
     "rates AS (INSERT INTO notify.user_rates AS r (user_id, hour_ms, pushes) SELECT user_id, $11::bigint, count(*) "

@@ -108,6 +108,17 @@ def test_an_acknowledgement_that_comes_before_the_event_counts(world):
     run(scenario())
 
 
+def test_an_acknowledgement_that_crossed_its_event_is_noted(world):
+    person = world.person("fcm", contacts=True)
+    event = world.post(person, "test_crash", critical=True)
+    with psycopg2.connect(world.suite.stack.postgres_url) as connection, connection.cursor() as cursor:
+        # Committed in the same moment as the event: neither has seen the other.
+        cursor.execute("INSERT INTO notify.acks (user_id, epoch, seq, at_ms) SELECT %s, max(epoch), 1000000000, 1 FROM notify.events", (person.id,))
+    entry = world.wait_ended(event)
+    assert all(item["state"] == "stopped" and item["reason"] == "acknowledged" for item in entry["steps"]), entry["steps"]
+    assert entry["deliveries"] == [] and "acknowledged_at" in entry
+
+
 def test_the_policy_always_sends_all_at_once(world):
     person = world.person(*PROVIDERS, contacts=True)
     entry = world.wait_ended(world.post(person, "test_alarm", critical=True))

@@ -108,8 +108,8 @@ static bool is_about_token(const cJSON *error)
 static void judge_error(struct outcome *outcome, int status, const cJSON *error, uint64_t retry_after_ms)
 {
     const char *code = error_code_of(error);
-    bool is_gone = (status == 404 && str_equal(code, "UNREGISTERED")) ||
-                   (status == 403 && str_equal(code, "SENDER_ID_MISMATCH")) || (status == 400 && is_about_token(error));
+    /* SENDER_ID_MISMATCH is not among them: with the wrong service account every token would count as dead. */
+    bool is_gone = (status == 404 && str_equal(code, "UNREGISTERED")) || (status == 400 && is_about_token(error));
     if (is_gone)
         outcome_bury(outcome, status, FAILURE_dead_target);
     else if (status == 404) /* the project or the address is wrong: that says nothing about the token */

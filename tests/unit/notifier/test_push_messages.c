@@ -125,7 +125,7 @@ Test(fcm_judge, table)
         {404, FCM_ERROR("NOT_FOUND", "UNREGISTERED"), VERDICT_DEAD, FAILURE_dead_target, false},
         {404, "<html>", VERDICT_RETRY, FAILURE_unavailable, true},
         {404, FCM_ERROR("NOT_FOUND", ""), VERDICT_RETRY, FAILURE_unavailable, true},
-        {403, FCM_ERROR("PERMISSION_DENIED", "SENDER_ID_MISMATCH"), VERDICT_DEAD, FAILURE_dead_target, false},
+        {403, FCM_ERROR("PERMISSION_DENIED", "SENDER_ID_MISMATCH"), VERDICT_RETRY, FAILURE_unauthorized, true},
         {403, FCM_ERROR("PERMISSION_DENIED", ""), VERDICT_RETRY, FAILURE_unauthorized, true},
         {401, FCM_ERROR("UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR"), VERDICT_RETRY, FAILURE_unauthorized, true},
         {401, "", VERDICT_RETRY, FAILURE_unauthorized, true},
