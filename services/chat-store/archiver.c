@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "log/log.h"
 
-#define BATCHES 2 /* one with the database, one right behind it */
 #define OUTSTANDING_BATCHES 4
 #define TICK_MS 1000
 #define EXTEND_MS 10000 /* well within the consumer's ack_wait */
@@ -15,7 +14,7 @@ struct archiver {
     struct bus_pull *pull;
     struct list_node queue; /* struct archive_item, in the order they came */
     size_t queued;
-    struct archive_batch batches[BATCHES];
+    struct archive_batch batches[ARCHIVE_BATCHES];
     size_t batch_limit; /* smaller after a refusal, until the culprit is found */
     uv_timer_t linger, tick;
     uint64_t extended_ms;
@@ -63,7 +62,7 @@ static bool is_time(struct archiver *archiver)
 
 static void start_batches(struct archiver *archiver)
 {
-    for (size_t i = 0; i < BATCHES && archiver->queued > 0; i++) {
+    for (size_t i = 0; i < ARCHIVE_BATCHES && archiver->queued > 0; i++) {
         struct archive_batch *batch = &archiver->batches[i];
         if (batch->is_busy)
             continue;
@@ -159,7 +158,7 @@ static void on_tick(uv_timer_t *timer)
     if (now_ms - archiver->extended_ms < EXTEND_MS)
         return;
     archiver->extended_ms = now_ms;
-    for (size_t i = 0; i < BATCHES; i++)
+    for (size_t i = 0; i < ARCHIVE_BATCHES; i++)
         extend_each(archiver, &archiver->batches[i].items);
     extend_each(archiver, &archiver->queue);
 }
@@ -179,7 +178,7 @@ void archiver_bus_state(struct archiver *archiver, enum bus_state state)
 
 void archiver_pg_state(struct archiver *archiver, bool is_connected)
 {
-    for (size_t i = 0; is_connected && i < BATCHES; i++)
+    for (size_t i = 0; is_connected && i < ARCHIVE_BATCHES; i++)
         archive_batch_hurry(&archiver->batches[i]);
 }
 
@@ -193,12 +192,12 @@ struct archiver *archiver_create(struct chat_store *store)
     uv_timer_init(loop, &archiver->linger);
     uv_timer_init(loop, &archiver->tick);
     archiver->linger.data = archiver->tick.data = archiver;
-    archiver->open_handles = 2 + BATCHES;
+    archiver->open_handles = 2 + ARCHIVE_BATCHES;
     archiver->extended_ms = clock_monotonic_ms();
     uv_timer_start(&archiver->tick, on_tick, TICK_MS, TICK_MS);
     unsigned outstanding = (unsigned)store->settings->archive_batch * OUTSTANDING_BATCHES;
     archiver->pull = bus_pull_create(store->bus, STREAM_CHAT, CONSUMER_ARCHIVE, outstanding, on_pulled, archiver);
-    for (size_t i = 0; i < BATCHES; i++) {
+    for (size_t i = 0; i < ARCHIVE_BATCHES; i++) {
         archive_batch_init(&archiver->batches[i], store, on_done, on_refused, archiver);
         archiver->batches[i].pull = archiver->pull;
     }
@@ -215,7 +214,7 @@ void archiver_drain(struct archiver *archiver)
 bool archiver_is_idle(const struct archiver *archiver)
 {
     bool is_busy = false;
-    for (size_t i = 0; i < BATCHES; i++)
+    for (size_t i = 0; i < ARCHIVE_BATCHES; i++)
         is_busy |= archiver->batches[i].is_busy;
     return !is_busy && archiver->queued == 0;
 }
@@ -243,12 +242,12 @@ void archiver_destroy(struct archiver **archiver_pointer)
     if (archiver == NULL)
         return;
     /* What another replica may do at once. */
-    for (size_t i = 0; i < BATCHES; i++)
+    for (size_t i = 0; i < ARCHIVE_BATCHES; i++)
         drop_all(archiver, &archiver->batches[i].items);
     drop_all(archiver, &archiver->queue);
     bus_pull_destroy(&archiver->pull);
     uv_close((uv_handle_t *)&archiver->linger, on_closed);
     uv_close((uv_handle_t *)&archiver->tick, on_closed);
-    for (size_t i = 0; i < BATCHES; i++)
+    for (size_t i = 0; i < ARCHIVE_BATCHES; i++)
         uv_close((uv_handle_t *)&archiver->batches[i].retry, on_batch_closed);
 }

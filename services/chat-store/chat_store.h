@@ -8,6 +8,9 @@
 #include "proto/bus.pb-c.h"
 #include "service/service.h"
 
+/* Batches that are with the database at a time, each on a connection of its own. */
+#define ARCHIVE_BATCHES 2
+
 struct archiver;
 struct marks_archiver;
 struct archive_floor;
@@ -20,7 +23,7 @@ struct chat_store {
     const struct chat_store_settings *settings;
     struct metrics *metrics;
     struct bus *bus;
-    struct pg *archive_pg; /* one connection, so that questions never wait behind a batch */
+    struct pg *archive_pg; /* ARCHIVE_BATCHES connections, so that questions never wait behind a batch */
     struct pg *query_pg;
     struct archive_floor *floor;
     struct archiver *archiver;

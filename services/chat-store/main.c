@@ -61,7 +61,7 @@ static bool connect_all(struct chat_store *store, char **error_r)
     uv_loop_t *loop = service_loop(store->service);
     if (!migrate(error_r))
         return false;
-    store->archive_pg = pg_create(loop, settings.postgres_url, 1, error_r);
+    store->archive_pg = pg_create(loop, settings.postgres_url, ARCHIVE_BATCHES, error_r);
     if (store->archive_pg != NULL)
         store->query_pg = pg_create(loop, settings.postgres_url, (unsigned)settings.postgres_connections, error_r);
     if (store->query_pg == NULL)

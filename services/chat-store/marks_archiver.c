@@ -1,15 +1,12 @@
 #include "marks_archiver.h"
 
-#include "base/backoff.h"
 #include "base/clock.h"
-#include "base/list.h"
 #include "log/log.h"
 #include "pg/pg_array.h"
+#include "pg/pg_batch.h"
 
 #define OUTSTANDING_MAX 2000
 #define LINGER_MS 20
-#define RETRY_BASE_MS 50
-#define RETRY_CAP_MS 2000
 #define POISON_RETRY_MS 30000
 #define REPLY_SIZE 256
 
@@ -22,63 +19,8 @@ struct mark {
 struct marks_archiver {
     struct chat_store *store;
     struct bus_pull *pull;
-    struct list_node queue, batch;
-    size_t batched;
-    bool is_busy, is_draining;
-    unsigned attempt;
-    uv_timer_t timer; /* lingers, or waits for the next try */
+    struct pg_batch *batch; /* of struct mark */
 };
-
-static struct mark *mark_at(struct list_node *node)
-{
-    return CONTAINER_OF(node, struct mark, node);
-}
-
-static void free_mark(struct mark *mark)
-{
-    list_remove(&mark->node);
-    hansom__chat_item__free_unpacked(mark->item, NULL);
-    mem_free(mark);
-}
-
-static void write_batch(struct marks_archiver *marks);
-
-static void on_timer(uv_timer_t *timer)
-{
-    write_batch(timer->data);
-}
-
-static void wait(struct marks_archiver *marks, uint64_t wait_ms)
-{
-    uv_timer_start(&marks->timer, on_timer, wait_ms, 0);
-}
-
-static void finish_batch(struct marks_archiver *marks)
-{
-    metrics_add(marks->store->metrics, METRIC_CHAT_MARKS, 0, 0, marks->batched);
-    LIST_EACH_SAFE(&marks->batch, node, following)
-    {
-        bus_pull_ack(marks->pull, mark_at(node)->reply);
-        free_mark(mark_at(node));
-    }
-    marks->batched = 0;
-    marks->attempt = 0;
-    marks->is_busy = false;
-    if (!list_is_empty(&marks->queue))
-        wait(marks, marks->is_draining ? 0 : LINGER_MS);
-}
-
-static void on_written(void *context, enum pg_status status, const struct pg_result *result)
-{
-    struct marks_archiver *marks = context;
-    if (status == PG_OK) {
-        finish_batch(marks);
-        return;
-    }
-    if (status == PG_FAILED)
-        LOG_WARN("marks_refused", LOG_STR("sqlstate", pg_sqlstate(result)));
-    wait(marks, backoff_full_jitter_ms(marks->attempt++, RETRY_BASE_MS, RETRY_CAP_MS));
-}
 
 /* Several marks of one participant in one batch are one row. */
 static const char write_sql[] =
@@ -107,36 +49,38 @@ static void add_row(struct pg_array *columns, const Hansom__ChatItem *item)
     pg_array_int(&columns[COLUMN_READ], is_read ? (int64_t)item->up_to_seq : 0);
 }
 
-static void send_batch(struct marks_archiver *marks)
+static void on_written(void *context, enum pg_status status, const struct pg_result *result)
 {
+    struct marks_archiver *marks = context;
+    pg_batch_written(marks->batch, status, result);
+}
+
+static void write_batch(void *context, const struct list_node *items)
+{
+    struct marks_archiver *marks = context;
     struct pg_array columns[COLUMN_COUNT];
     const char *parameters[COLUMN_COUNT + 1];
     char now[NUMBER_SIZE];
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        pg_array_begin(&columns[i]);
-    LIST_EACH(&marks->batch, node)
-    add_row(columns, mark_at(node)->item);
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        parameters[i] = pg_array_end(&columns[i]);
+    pg_arrays_begin(columns, COLUMN_COUNT);
+    LIST_EACH(items, node)
+    add_row(columns, CONTAINER_OF(node, const struct mark, node)->item);
+    pg_arrays_end(columns, COLUMN_COUNT, parameters);
     parameters[COLUMN_COUNT] = number_text(now, clock_wall_ms());
     pg_query(marks->store->archive_pg, write_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(marks->store),
              on_written, marks);
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        pg_array_finish(&columns[i]);
+    pg_arrays_finish(columns, COLUMN_COUNT);
 }
 
-static void write_batch(struct marks_archiver *marks)
+static void end_mark(void *context, struct list_node *node, bool is_committed)
 {
-    while (!marks->is_busy && !list_is_empty(&marks->queue)) {
-        struct list_node *node = marks->queue.next;
-        list_remove(node);
-        list_append(&marks->batch, node);
-        marks->batched++;
+    struct marks_archiver *marks = context;
+    struct mark *mark = CONTAINER_OF(node, struct mark, node);
+    if (is_committed) {
+        metrics_add(marks->store->metrics, METRIC_CHAT_MARKS, 0, 0, 1);
+        bus_pull_ack(marks->pull, mark->reply);
     }
-    if (marks->batched == 0)
-        return;
-    marks->is_busy = true;
-    send_batch(marks);
+    hansom__chat_item__free_unpacked(mark->item, NULL);
+    mem_free(mark);
 }
 
 static void on_pulled(void *context, const struct bus_pulled *pulled)
@@ -153,19 +97,23 @@ static void on_pulled(void *context, const struct bus_pulled *pulled)
     struct mark *mark = mem_alloc(sizeof(*mark));
     mark->item = item;
     ASSERT(str_copy(mark->reply, sizeof(mark->reply), message->reply));
-    list_append(&marks->queue, &mark->node);
-    if (!marks->is_busy && !uv_is_active((uv_handle_t *)&marks->timer))
-        wait(marks, LINGER_MS);
+    pg_batch_add(marks->batch, &mark->node);
 }
 
 struct marks_archiver *marks_archiver_create(struct chat_store *store)
 {
     struct marks_archiver *marks = mem_alloc(sizeof(*marks));
+    const struct pg_batch_config config = {
+        .loop = service_loop(store->service),
+        .name = "marks",
+        .limit = OUTSTANDING_MAX,
+        .linger_ms = LINGER_MS,
+        .write = write_batch,
+        .end = end_mark,
+        .context = marks,
+    };
     marks->store = store;
-    list_init(&marks->queue);
-    list_init(&marks->batch);
-    uv_timer_init(service_loop(store->service), &marks->timer);
-    marks->timer.data = marks;
+    marks->batch = pg_batch_create(&config);
     marks->pull = bus_pull_create(store->bus, STREAM_MARKS, CONSUMER_ARCHIVE, OUTSTANDING_MAX, on_pulled, marks);
     return marks;
 }
@@ -177,20 +125,13 @@ void marks_archiver_bus_state(struct marks_archiver *marks, enum bus_state state
 
 void marks_archiver_drain(struct marks_archiver *marks)
 {
-    marks->is_draining = true;
     bus_pull_stop(marks->pull);
-    if (!marks->is_busy)
-        wait(marks, 0);
+    pg_batch_hurry(marks->batch);
 }
 
 bool marks_archiver_is_idle(const struct marks_archiver *marks)
 {
-    return !marks->is_busy && list_is_empty(&marks->queue);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
+    return pg_batch_count(marks->batch) == 0;
 }
 
 void marks_archiver_destroy(struct marks_archiver **marks_pointer)
@@ -199,10 +140,7 @@ void marks_archiver_destroy(struct marks_archiver **marks_pointer)
     *marks_pointer = NULL;
     if (marks == NULL)
         return;
-    struct list_node *const lists[] = {&marks->batch, &marks->queue};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        while (!list_is_empty(lists[i]))
-            free_mark(mark_at(lists[i]->next));
+    pg_batch_destroy(&marks->batch);
     bus_pull_destroy(&marks->pull);
-    uv_close((uv_handle_t *)&marks->timer, on_closed);
+    mem_free(marks);
 }

@@ -58,7 +58,8 @@ class Sink:
             "client_email": "bench@hansom.test", "private_key_id": "bench", "project_id": "bench", "token_uri": f"https://127.0.0.1:{port}/token",
             "private_key": private_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)).decode()}))
         self.settings = {"HANSOM_FCM_URL": f"https://127.0.0.1:{port}", "HANSOM_FCM_SERVICE_ACCOUNT_FILE": str(account),
-                         "HANSOM_PROVIDER_CA_FILE": str(authority.ca_file), "HANSOM_PUSH_AFTER_MS": "0"}
+                         "HANSOM_PROVIDER_CA_FILE": str(authority.ca_file), "HANSOM_PUSH_AFTER_MS": "0",
+                         "HANSOM_NOT_CRITICAL_PER_HOUR": "100000"}
 
     def stop(self):
         """What it has counted."""
