@@ -20,7 +20,7 @@ struct lane {
 struct claim {
     enum priority priority;
     unsigned channels; /* bits */
-    size_t limit;      /* 0: as much as there is room for */
+    bool is_probe;     /* of one delivery; else as much as there is room for */
 };
 #define CLAIMS_MAX (PRIORITY_COUNT * (1 + CHANNEL_END))
 
@@ -112,16 +112,22 @@ static void begin(struct attempt *attempt)
 
 /* --- claims ------------------------------------------------------------------------------------------------------- */
 
-static void add_claims(struct dispatcher *dispatcher, unsigned channels, size_t limit)
+static void add_claims(struct dispatcher *dispatcher, unsigned channels, bool is_probe)
 {
     for (int priority = 0; channels != 0 && priority < PRIORITY_COUNT; priority++)
-        dispatcher->claims[dispatcher->claim_count++] = (struct claim){(enum priority)priority, channels, limit};
+        dispatcher->claims[dispatcher->claim_count++] = (struct claim){(enum priority)priority, channels, is_probe};
 }
 
-/* No way out takes more than half of all places: endpoints that hang must not stand in everybody's way. */
-static bool has_lane_room(const struct dispatcher *dispatcher, const struct lane *lane)
+static size_t places(const struct dispatcher *dispatcher)
 {
-    return lane->in_flight <= (size_t)dispatcher->app->settings->in_flight_max / 2;
+    return (size_t)dispatcher->app->settings->in_flight_max;
+}
+
+/* No way out takes more than three quarters of all places: endpoints that hang must not stand in everybody's way. */
+static size_t lane_room(const struct dispatcher *dispatcher, const struct lane *lane)
+{
+    size_t most = places(dispatcher) - places(dispatcher) / 4;
+    return most > lane->in_flight ? most - lane->in_flight : 0;
 }
 
 static void plan_claims(struct dispatcher *dispatcher)
@@ -131,27 +137,38 @@ static void plan_claims(struct dispatcher *dispatcher)
     dispatcher->claim_count = dispatcher->next_claim = 0;
     for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
         if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) > 1 &&
-            has_lane_room(dispatcher, &dispatcher->lanes[channel]))
+            lane_room(dispatcher, &dispatcher->lanes[channel]) > places(dispatcher) / 8)
             working |= 1u << channel;
-    add_claims(dispatcher, working, 0);
+    add_claims(dispatcher, working, false);
     for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
         if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) == 1)
-            add_claims(dispatcher, 1u << channel, 1);
+            add_claims(dispatcher, 1u << channel, true);
 }
 
 static size_t room(const struct dispatcher *dispatcher)
 {
-    size_t max = (size_t)dispatcher->app->settings->in_flight_max, batch = (size_t)dispatcher->app->settings->batch;
-    size_t free_places = max > dispatcher->in_flight ? max - dispatcher->in_flight : 0;
+    size_t batch = (size_t)dispatcher->app->settings->batch;
+    size_t free_places = places(dispatcher) > dispatcher->in_flight ? places(dispatcher) - dispatcher->in_flight : 0;
     return free_places < batch ? free_places : batch;
 }
 
 /* Few large claims are cheaper than many small ones. */
 static bool has_room_for_a_claim(const struct dispatcher *dispatcher)
 {
-    size_t max = (size_t)dispatcher->app->settings->in_flight_max, batch = (size_t)dispatcher->app->settings->batch;
-    size_t worthwhile = batch < max / 2 ? batch : (max + 1) / 2;
-    return room(dispatcher) >= worthwhile;
+    size_t batch = (size_t)dispatcher->app->settings->batch, half = (places(dispatcher) + 1) / 2;
+    return room(dispatcher) >= (batch < half ? batch : half);
+}
+
+/* As much as any of its lanes can still take. */
+static size_t claim_limit(const struct dispatcher *dispatcher, const struct claim *claim)
+{
+    size_t limit = claim->is_probe ? 1 : room(dispatcher);
+    for (int channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++) {
+        size_t most = lane_room(dispatcher, &dispatcher->lanes[channel]);
+        if ((claim->channels & 1u << channel) != 0 && most < limit)
+            limit = most;
+    }
+    return limit;
 }
 
 static void end_look(struct dispatcher *dispatcher)
@@ -182,7 +199,7 @@ static void on_claimed(void *context, enum pg_status status, const struct pg_res
     note_in_flight(dispatcher);
     for (size_t row = 0; row < count; row++)
         begin(attempt_from_row(dispatcher->app, result, row));
-    if (count == dispatcher->asked && dispatcher->claims[dispatcher->next_claim - 1].limit == 0)
+    if (count == dispatcher->asked && !dispatcher->claims[dispatcher->next_claim - 1].is_probe)
         dispatcher->is_woken = true; /* there may be more of what is more urgent than the next claim */
     if (dispatcher->is_woken)
         end_look(dispatcher);
@@ -197,7 +214,7 @@ static void send_claim(struct dispatcher *dispatcher, const struct claim *claim)
     struct pg_array channels;
     int64_t now_ms = clock_wall_ms();
     dispatcher->claimed_ms = clock_monotonic_ms();
-    dispatcher->asked = claim->limit == 0 ? room(dispatcher) : claim->limit;
+    dispatcher->asked = claim_limit(dispatcher, claim);
     pg_array_begin(&channels);
     for (int channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
         if ((claim->channels & 1u << channel) != 0)
@@ -216,10 +233,14 @@ static void send_claim(struct dispatcher *dispatcher, const struct claim *claim)
 
 static void claim_next(struct dispatcher *dispatcher)
 {
-    if (dispatcher->next_claim < dispatcher->claim_count && room(dispatcher) > 0 && !dispatcher->is_draining)
-        send_claim(dispatcher, &dispatcher->claims[dispatcher->next_claim++]);
-    else
-        end_look(dispatcher);
+    while (dispatcher->next_claim < dispatcher->claim_count && room(dispatcher) > 0 && !dispatcher->is_draining) {
+        const struct claim *claim = &dispatcher->claims[dispatcher->next_claim++];
+        if (claim_limit(dispatcher, claim) > 0) {
+            send_claim(dispatcher, claim);
+            return;
+        }
+    }
+    end_look(dispatcher);
 }
 
 static void look(struct dispatcher *dispatcher)

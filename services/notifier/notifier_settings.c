@@ -30,7 +30,8 @@ const struct setting notifier_setting_rows[] = {
     SETTING_STRING(S, default_timezone, "UTC", 64, "For users whose time zone is not known", 0),
 
     SETTING_INT(S, batch, 500, 1, 5000, "", "Events, steps or deliveries in one statement at most", 0),
-    SETTING_INT(S, in_flight_max, 1000, 1, 20000, "", "Attempts under way at most", 0),
+    SETTING_INT(S, in_flight_max, 2000, 8, 20000, "",
+                "Attempts under way at most; no channel takes more than three quarters", 0),
     SETTING_INT(S, claim_lease_ms, 15000, 1000, 600000, "ms",
                 "An attempt whose outcome was not recorded is made again after; more than transfer_timeout_ms", 0),
     SETTING_INT(S, poll_ms, 500, 10, 60000, "ms", "What became due is looked for every", 0),
