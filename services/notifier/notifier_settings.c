@@ -34,7 +34,7 @@ const struct setting notifier_setting_rows[] = {
                 "Attempts under way at most; no channel takes more than three quarters", 0),
     SETTING_INT(S, claim_lease_ms, 15000, 1000, 600000, "ms",
                 "An attempt whose outcome was not recorded is made again after; more than transfer_timeout_ms", 0),
-    SETTING_INT(S, poll_ms, 500, 10, 60000, "ms", "What became due is looked for every", 0),
+    SETTING_INT(S, poll_ms, 250, 10, 60000, "ms", "What became due is looked for every", 0),
     SETTING_INT(S, retry_base_ms, 1000, 1, 600000, "ms", "Back-off of a delivery's attempts: full jitter, base", 0),
     SETTING_INT(S, retry_cap_ms, 300000, 1, 86400000, "ms", "and cap", 0),
     SETTING_INT(S, tries_max, 8, 1, 100, "", "Attempts of a delivery before it is a dead letter", 0),
