@@ -125,11 +125,14 @@ static void on_driver_offline(void *context, const Hansom__Booking *booking, con
 {
     struct presence_bus *self = context;
     struct strbuf data;
-    char subject[SUBJECT_SIZE], event_id[3 * ID_SIZE];
+    char subject[SUBJECT_SIZE], event_id[ID_SIZE], message_id[2 * ID_SIZE];
     if (!id_is_valid(booking->client_id, strlen(booking->client_id)))
         return;
-    snprintf(event_id, sizeof(event_id), "driver_offline-%s-%lld", booking->booking_id,
+    /* The booking's id may be as long as an event's may be: its hash stands for it. */
+    snprintf(event_id, sizeof(event_id), "offline-%016llx-%lld",
+             (unsigned long long)hash_fnv1a64(booking->booking_id, strlen(booking->booking_id)),
              (long long)change->last_seen_ms);
+    snprintf(message_id, sizeof(message_id), "%s.%s", booking->client_id, event_id);
     snprintf(subject, sizeof(subject), SUBJECT_IN_EVENTS, booking->client_id);
     strbuf_init(&data, 256);
     write_offline_data(&data, booking, change);
@@ -139,8 +142,9 @@ static void on_driver_offline(void *context, const Hansom__Booking *booking, con
     event.type = "driver_offline";
     event.data_json = data.data;
     event.created_at_ms = change->at_ms;
+    event.collapse_key = booking->booking_id;
     pack(self, &event.base);
-    kv_keeper_store(self->keeper, subject, event_id, self->bytes.data, self->bytes.length);
+    kv_keeper_store(self->keeper, subject, message_id, self->bytes.data, self->bytes.length);
     strbuf_finish(&data);
 }
 

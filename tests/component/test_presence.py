@@ -8,7 +8,7 @@ from nats_mini import connect, decode
 
 def test_a_driver_is_online_late_offline_and_back(suite):
     async def scenario():
-        ride = suite.booking()
+        ride = suite.booking(booking=fresh("b").ljust(64, "x"))  # as long as an id may be
         rider, driver = await suite.connect(ride.client, "client"), await suite.connect(ride.driver, "driver")
         await rider.ask("subscribe", channel=f"user.{ride.client}.events")
         await rider.ask("subscribe", channel=ride.channel("tracking"))
@@ -26,6 +26,12 @@ def test_a_driver_is_online_late_offline_and_back(suite):
         event = await rider.message("driver_offline")
         assert event["channel"] == f"user.{ride.client}.events" and event["seq"] > 0 and "prev" in event
         assert event["data"]["booking_id"] == ride.id
+        if "notifier" in suite.stack.services:
+            deadline = time.monotonic() + 20
+            while (entry := suite.rest("GET", f"/v1/notifications/{event['data']['event_id']}"))[0] != 200:
+                assert time.monotonic() < deadline, entry
+                await asyncio.sleep(0.1)
+            assert entry[1]["events"][0]["type"] == "driver_offline" and entry[1]["events"][0]["policy"] == "push"
         await driver.beat(ride.driver, availability="busy")
         back = await rider.message("presence_changed", status="online")
         assert back["data"]["reason"] == "heartbeat" and back["data"]["availability"] == "busy"
