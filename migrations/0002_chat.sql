@@ -22,8 +22,8 @@ CREATE TABLE chat.items (
     PRIMARY KEY (booking_id, epoch, seq, booking_created_ms)
 ) PARTITION BY RANGE (booking_created_ms);
 CREATE UNIQUE INDEX items_by_id ON chat.items (booking_id, message_id, booking_created_ms);
--- What became of a message.
-CREATE INDEX items_changes ON chat.items (booking_id, target_id) WHERE kind IN (2, 3);
+-- What became of a message, in its order: without epoch and seq the planner reads the whole chat to find the last edit.
+CREATE INDEX items_changes ON chat.items (booking_id, target_id, epoch, seq) WHERE kind IN (2, 3);
 -- For erasure: what somebody wrote and is still there.
 CREATE INDEX items_by_author ON chat.items (from_id) WHERE content <> '' OR body IS NOT NULL;
 
