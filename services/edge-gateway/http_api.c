@@ -5,6 +5,7 @@
 #include "acl.h"
 #include "base/clock.h"
 #include "proto/subjects.h"
+#include "user_watch.h"
 
 #define PROBLEM_TYPE "application/problem+json"
 #define STALE_AFTER_MS 15000
@@ -29,6 +30,7 @@ static void exchange_free(struct http_exchange *exchange)
     principal_unref(&exchange->principal);
     http_answer_finish(&exchange->ready);
     mem_free(exchange->reason);
+    mem_free(exchange->held_texts);
     mem_free(exchange);
 }
 
@@ -234,7 +236,7 @@ static void get_readiness(struct http_exchange *exchange, const struct http_requ
  * --------------------------------------------------------------------------------------------------------------------------
  */
 
-static const struct route {
+static const struct http_route {
     /* suffix NULL: the prefix is the whole path; else an id stands between, or, before "", at the end */
     const char *method, *prefix, *suffix;
     bool needs_token;
@@ -253,7 +255,7 @@ static const struct route {
     {"POST", "/v1/token/refresh", NULL, false, post_refresh},
 };
 
-static bool path_matches(const struct route *route, const char *path, char id[ID_SIZE])
+static bool path_matches(const struct http_route *route, const char *path, char id[ID_SIZE])
 {
     if (route->suffix == NULL)
         return str_equal(path, route->prefix);
@@ -267,7 +269,7 @@ static bool path_matches(const struct route *route, const char *path, char id[ID
 }
 
 /* A path may be offered with several methods. */
-static const struct route *find_route(const struct http_request *request, char id[ID_SIZE], bool *is_known_r)
+static const struct http_route *find_route(const struct http_request *request, char id[ID_SIZE], bool *is_known_r)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         if (!path_matches(&routes[i], request->path, id))
@@ -297,14 +299,64 @@ static bool authenticate(struct http_exchange *exchange, const struct http_reque
     return exchange->principal != NULL;
 }
 
-static void run_route(struct http_exchange *exchange, const struct route *route, const struct http_request *request)
+/* NULL stays NULL. */
+static const char *copy_text(char **at, const char *text)
 {
-    if (request->body_length > HTTP_BODY_MAX)
-        http_fail(exchange, ERROR_payload_too_large, "body: must be at most 8192 bytes");
-    else if (route->needs_token && !authenticate(exchange, request))
+    char *copy = *at;
+    if (text == NULL)
+        return NULL;
+    *at = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+static size_t text_size(const char *text)
+{
+    return text == NULL ? 0 : strlen(text) + 1;
+}
+
+/* What the handler will look at; the caller's request ends with the call. */
+static void hold_request(struct http_exchange *exchange, const struct http_request *request)
+{
+    size_t size = text_size(request->content_type) + request->body_length + 1;
+    for (size_t i = 0; i < HTTP_QUERY_MAX; i++)
+        size += text_size(request->query[i]);
+    char *at = exchange->held_texts = mem_alloc(size);
+    exchange->held = (struct http_request){.body_length = request->body_length};
+    exchange->held.content_type = copy_text(&at, request->content_type);
+    for (size_t i = 0; i < HTTP_QUERY_MAX; i++)
+        exchange->held.query[i] = copy_text(&at, request->query[i]);
+    memcpy(at, request->body, request->body_length); /* the zero behind it is there already */
+    exchange->held.body = at;
+}
+
+/* A token that was revoked is worth nothing here either, whatever time it has left. */
+static void on_cutoff(void *context, enum bus_status status, const struct bus_message *reply)
+{
+    struct http_exchange *exchange = context;
+    exchange->request = NULL;
+    if (status != BUS_OK && status != BUS_NOT_FOUND)
+        http_fail_bus(exchange);
+    else if (status == BUS_OK && user_watch_is_revoked(exchange->principal, reply))
         http_fail(exchange, ERROR_unauthorized, "a valid token is needed");
     else
+        exchange->route->handle(exchange, &exchange->held);
+}
+
+static void run_route(struct http_exchange *exchange, const struct http_route *route,
+                      const struct http_request *request)
+{
+    if (request->body_length > HTTP_BODY_MAX) {
+        http_fail(exchange, ERROR_payload_too_large, "body: must be at most 8192 bytes");
+    } else if (!route->needs_token) {
         route->handle(exchange, request);
+    } else if (!authenticate(exchange, request)) {
+        http_fail(exchange, ERROR_unauthorized, "a valid token is needed");
+    } else {
+        exchange->route = route;
+        hold_request(exchange, request);
+        exchange->request = bus_kv_get(exchange->gateway->bus, BUCKET_SESSIONS, exchange->principal->user_id,
+                                       GATEWAY_REQUEST_TIMEOUT_MS, on_cutoff, exchange);
+    }
 }
 
 static void fail_method(struct http_exchange *exchange)
@@ -322,7 +374,7 @@ struct http_exchange *http_api_handle(struct gateway *gateway, const struct http
     exchange->context = context;
     strbuf_init(&exchange->ready.body, 256);
     bool is_known = false;
-    const struct route *route = find_route(request, exchange->id, &is_known);
+    const struct http_route *route = find_route(request, exchange->id, &is_known);
     if (route != NULL)
         run_route(exchange, route, request);
     else if (is_known)

@@ -18,8 +18,13 @@ struct http_events {
     bool is_recovered;
 };
 
+struct http_route;
+
 struct http_exchange {
     struct gateway *gateway;
+    const struct http_route *route; /* while it waits to be let through, with a copy of the request */
+    struct http_request held;
+    char *held_texts;
     http_answer_cb *answer;
     void *context;
     struct principal *principal;

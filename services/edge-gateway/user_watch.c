@@ -26,6 +26,15 @@ static struct session *find_session(struct gateway *gateway, const struct bus_me
     return NULL;
 }
 
+bool user_watch_is_revoked(const struct principal *principal, const struct bus_message *message)
+{
+    Hansom__SessionCutoff *cutoff = hansom__session_cutoff__unpack(NULL, message->length, message->data);
+    /* iat has whole seconds: a token made in the second of the cut-off counts as older. */
+    bool is_older = cutoff != NULL && principal->issued_at_ms < cutoff->not_before_ms;
+    hansom__session_cutoff__free_unpacked(cutoff, NULL);
+    return is_older;
+}
+
 static bool is_issued_before(const struct session *session, const void *argument)
 {
     return session->principal->issued_at_ms < *(const int64_t *)argument;

@@ -369,3 +369,15 @@ def test_what_expires_within_a_reply_that_waits_is_a_tombstone_too(suite):
     check_tombstone(messages[30], *offer)
     assert messages[31]["seq"] == kept[0] and messages[31]["data"]["text"] == "to be seen"
     reader.socket.close()
+
+
+def test_a_revoked_token_is_worth_nothing_over_rest_either(suite):
+    user = fresh("c")
+    token = suite.token(user, "client")
+    ask = lambda: suite.rest("GET", "/v1/me/events", key=token, base=suite.stack.public)
+    assert ask()[0] == 200
+    assert suite.rest("DELETE", f"/v1/users/{user}/sessions")[0] == 204
+    status, problem = ask()
+    assert status == 401 and problem["code"] == "unauthorized"
+    assert suite.rest("PUT", "/v1/me/devices/phone", {"provider": "fcm", "token": "x", "platform": "ios"}, key=token, base=suite.stack.public)[0] == 401
+    assert suite.rest("GET", "/v1/me/events", key=suite.token(user, "client"), base=suite.stack.public)[0] == 200, "a later one is good"

@@ -6,6 +6,7 @@
 #include "dispatch.h"
 #include "log/log.h"
 #include "proto/subjects.h"
+#include "user_watch.h"
 
 #define RESUME_WINDOW_MS 120000
 
@@ -155,15 +156,6 @@ static void take_publisher(struct connect_flow *flow)
 /* --- everybody
  * ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_cut_off(const struct principal *principal, const struct bus_message *message)
-{
-    Hansom__SessionCutoff *cutoff = hansom__session_cutoff__unpack(NULL, message->length, message->data);
-    /* iat has whole seconds: a token made in the second of the cut-off counts as older. */
-    bool is_older = cutoff != NULL && principal->issued_at_ms < cutoff->not_before_ms;
-    hansom__session_cutoff__free_unpacked(cutoff, NULL);
-    return is_older;
-}
-
 static void on_cutoff(void *context, enum bus_status status, const struct bus_message *reply)
 {
     struct connect_flow *flow = context;
@@ -171,7 +163,7 @@ static void on_cutoff(void *context, enum bus_status status, const struct bus_me
     flow->request = NULL;
     if (status != BUS_OK && status != BUS_NOT_FOUND)
         unavailable(flow);
-    else if (status == BUS_OK && is_cut_off(session->principal, reply))
+    else if (status == BUS_OK && user_watch_is_revoked(session->principal, reply))
         refuse(flow, CONNECT_REVOKED, ERROR_forbidden, "the session was revoked", CLOSE_forbidden);
     else if (session->principal->role == HANSOM__ROLE__ROLE_DRIVER)
         take_publisher(flow);
