@@ -1,4 +1,5 @@
 #include "tests/support/nats_fixture.h"
+#include "tests/support/test_folder.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,7 +57,7 @@ static bool accepts(int port)
 
 static void run_server(const struct nats_fixture *fixture)
 {
-    char port[16], log_file[96];
+    char port[16], log_file[160];
     snprintf(port, sizeof(port), "%d", fixture->port);
     snprintf(log_file, sizeof(log_file), "%s/log", fixture->folder);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -86,7 +87,7 @@ bool nats_fixture_start(struct nats_fixture *fixture)
 {
     if (find_server() == NULL)
         return false;
-    snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/hansom-nats-XXXXXX");
+    test_folder_template(fixture->folder, sizeof(fixture->folder), "nats");
     if (mkdtemp(fixture->folder) == NULL)
         abort();
     fixture->port = free_port();

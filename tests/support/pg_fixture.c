@@ -1,4 +1,5 @@
 #include "tests/support/pg_fixture.h"
+#include "tests/support/test_folder.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,7 +52,7 @@ static void become_server_user(void)
 
 static void redirect_output(const struct pg_fixture *fixture)
 {
-    char log_file[96];
+    char log_file[160];
     snprintf(log_file, sizeof(log_file), "%s/log", fixture->folder);
     int log = open(log_file, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(open("/dev/null", O_RDONLY), 0);
@@ -61,7 +62,7 @@ static void redirect_output(const struct pg_fixture *fixture)
 
 static void exec_initdb(const struct pg_fixture *fixture)
 {
-    char data[96];
+    char data[160];
     snprintf(data, sizeof(data), "%s/data", fixture->folder);
     execl(BIN "initdb", "initdb", "-D", data, "-U", "hansom", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
           "--no-instructions", (char *)NULL);
@@ -69,7 +70,7 @@ static void exec_initdb(const struct pg_fixture *fixture)
 
 static void exec_server(const struct pg_fixture *fixture)
 {
-    char data[96], port[16];
+    char data[160], port[16];
     snprintf(data, sizeof(data), "%s/data", fixture->folder);
     snprintf(port, sizeof(port), "%d", fixture->port);
     execl(BIN "postgres", "postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", fixture->folder, "-F", "-c",
@@ -111,7 +112,7 @@ bool pg_fixture_start(struct pg_fixture *fixture)
 {
     if (access(BIN "initdb", X_OK) != 0)
         return false;
-    snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/hansom-pg-XXXXXX");
+    test_folder_template(fixture->folder, sizeof(fixture->folder), "pg");
     if (mkdtemp(fixture->folder) == NULL)
         abort();
     const struct passwd *user = server_user();

@@ -7,7 +7,7 @@
 struct pg_fixture {
     pid_t pid;
     int port;
-    char folder[64];
+    char folder[128];
     char url[160];
 };
 

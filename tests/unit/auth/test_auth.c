@@ -6,15 +6,16 @@
 #include "auth/auth.h"
 #include "auth/sign.h"
 #include "wire/wire.h"
+#include "tests/support/test_folder.h"
 
 #define NOW_MS 1700000000000ll
 #define NOW_S 1700000000ll
 
-static char folder[64];
+static char folder[128];
 
 static void write_file(const char *name, const char *text)
 {
-    char path[128];
+    char path[256];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *stream = fopen(path, "w");
     cr_assert_not_null(stream);
@@ -24,14 +25,14 @@ static void write_file(const char *name, const char *text)
 
 static const char *in_folder(const char *name)
 {
-    static char path[128];
+    static char path[256];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     return path;
 }
 
 static void open_world(void)
 {
-    snprintf(folder, sizeof(folder), "/tmp/hansom-auth-XXXXXX");
+    test_folder_template(folder, sizeof(folder), "auth");
     cr_assert_not_null(mkdtemp(folder));
     EVP_PKEY *key = EVP_EC_gen("P-256");
     FILE *stream = fopen(in_folder("private.pem"), "w");

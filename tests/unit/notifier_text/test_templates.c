@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "core/local_time.h"
 #include "core/templates.h"
+#include "tests/support/test_folder.h"
 
 TestSuite(templates, .fini = local_time_finish);
 
@@ -259,11 +260,11 @@ Test(templates, errors_name_the_type)
 
 /* --- folders --- */
 
-static char folder[64];
+static char folder[128];
 
 static void open_folder(void)
 {
-    str_copy(folder, sizeof(folder), "/tmp/hansom-templates-XXXXXX");
+    test_folder_template(folder, sizeof(folder), "templates");
     cr_assert_not_null(mkdtemp(folder));
 }
 

@@ -5,14 +5,15 @@
 #include "base/base.h"
 #include "pg/migrate.h"
 #include "tests/support/pg_fixture.h"
+#include "tests/support/test_folder.h"
 
 struct folder {
-    char path[64];
+    char path[128];
 };
 
 static void write_file(const struct folder *folder, const char *name, const char *text)
 {
-    char path[160];
+    char path[256];
     snprintf(path, sizeof(path), "%s/%s", folder->path, name);
     FILE *file = fopen(path, "w");
     fputs(text, file);
@@ -21,13 +22,13 @@ static void write_file(const struct folder *folder, const char *name, const char
 
 static void make_folder(struct folder *folder)
 {
-    snprintf(folder->path, sizeof(folder->path), "/tmp/hansom-migrate-XXXXXX");
+    test_folder_template(folder->path, sizeof(folder->path), "migrate");
     cr_assert_not_null(mkdtemp(folder->path));
 }
 
 static void remove_folder(const struct folder *folder)
 {
-    char command[128];
+    char command[160];
     snprintf(command, sizeof(command), "rm -r '%s'", folder->path);
     cr_assert_eq(system(command), 0);
 }

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "settings/settings.h"
+#include "tests/support/test_folder.h"
 
 struct sample {
     int64_t port;
@@ -26,7 +27,7 @@ static const struct setting rows[] = {
 static struct sample values;
 static struct settings_group group;
 static struct strbuf errors, text;
-static char path[64];
+static char path[128];
 
 static void make(void)
 {
@@ -51,7 +52,7 @@ TestSuite(settings, .init = make, .fini = drop);
 
 static void write_file(const char *content)
 {
-    str_copy(path, sizeof(path), "/tmp/hansom-settings-XXXXXX");
+    test_folder_template(path, sizeof(path), "settings");
     int fd = mkstemp(path);
     cr_assert_geq(fd, 0);
     cr_assert_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
@@ -186,7 +187,7 @@ Test(settings, a_config_file_that_is_not_there)
 Test(settings, secrets_come_from_files_too)
 {
     write_file("s3cret\n");
-    char argument[96];
+    char argument[160];
     snprintf(argument, sizeof(argument), "--api-key-file=%s", path);
     cr_assert(LOAD(argument), "%s", errors.data);
     cr_assert_str_eq(values.api_key, "s3cret");
