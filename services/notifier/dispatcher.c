@@ -32,7 +32,8 @@ struct dispatcher {
     size_t in_flight;      /* claimed, and not recorded */
     uv_timer_t timer;
     bool is_busy, is_draining;
-    bool is_woken; /* since the last look began, or it left something behind */
+    bool is_woken;      /* since the last look began, or it left something behind */
+    bool has_full_lane; /* the last look left one out: it is looked again when an attempt has ended */
     struct claim claims[CLAIMS_MAX];
     size_t claim_count, next_claim;
     size_t asked;        /* by the claim under way */
@@ -135,10 +136,15 @@ static void plan_claims(struct dispatcher *dispatcher)
     unsigned working = 0;
     uint64_t now_ms = clock_monotonic_ms();
     dispatcher->claim_count = dispatcher->next_claim = 0;
-    for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
-        if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) > 1 &&
-            lane_room(dispatcher, &dispatcher->lanes[channel]) > places(dispatcher) / 8)
+    dispatcher->has_full_lane = false;
+    for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++) {
+        if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) <= 1)
+            continue;
+        if (lane_room(dispatcher, &dispatcher->lanes[channel]) > places(dispatcher) / 8)
             working |= 1u << channel;
+        else
+            dispatcher->has_full_lane = true;
+    }
     add_claims(dispatcher, working, false);
     for (unsigned channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++)
         if (breaker_allowance(&dispatcher->lanes[channel].breaker, now_ms) == 1)
@@ -159,14 +165,22 @@ static bool has_room_for_a_claim(const struct dispatcher *dispatcher)
     return room(dispatcher) >= (batch < half ? batch : half);
 }
 
+static size_t lane_limit(struct dispatcher *dispatcher, struct lane *lane, bool is_probe)
+{
+    size_t most = lane_room(dispatcher, lane);
+    /* The claim before this one may have begun the probe. */
+    return is_probe && most > 0 ? breaker_allowance(&lane->breaker, clock_monotonic_ms()) : most;
+}
+
 /* As much as any of its lanes can still take. */
-static size_t claim_limit(const struct dispatcher *dispatcher, const struct claim *claim)
+static size_t claim_limit(struct dispatcher *dispatcher, const struct claim *claim)
 {
     size_t limit = claim->is_probe ? 1 : room(dispatcher);
     for (int channel = CHANNEL_NONE + 1; channel < CHANNEL_END; channel++) {
-        size_t most = lane_room(dispatcher, &dispatcher->lanes[channel]);
-        if ((claim->channels & 1u << channel) != 0 && most < limit)
-            limit = most;
+        if ((claim->channels & 1u << channel) == 0)
+            continue;
+        size_t most = lane_limit(dispatcher, &dispatcher->lanes[channel], claim->is_probe);
+        limit = most < limit ? most : limit;
     }
     return limit;
 }
@@ -260,7 +274,7 @@ static void on_recorded(struct dispatcher *dispatcher, const struct attempt *att
     lane_of(attempt)->in_flight--;
     dispatcher->in_flight--;
     note_in_flight(dispatcher);
-    if (dispatcher->is_woken)
+    if (dispatcher->is_woken || dispatcher->has_full_lane)
         look(dispatcher);
 }
 
