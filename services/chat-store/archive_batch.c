@@ -243,8 +243,8 @@ static void retry_later(struct archive_batch *batch)
 static void on_partitions(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct archive_batch *batch = context;
-    (void)result;
-    (void)status;
+    if (status == PG_FAILED)
+        LOG_WARN("partition_not_made", LOG_STR("sqlstate", pg_sqlstate(result)));
     retry_later(batch);
 }
 

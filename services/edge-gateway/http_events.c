@@ -7,6 +7,7 @@
 #include "event_acks.h"
 #include "http_api_priv.h"
 #include "http_page.h"
+#include "log/log.h"
 #include "proto/subjects.h"
 
 #define STREAM "EVENTS"
@@ -29,8 +30,10 @@ static void write_event(struct http_exchange *exchange, const struct bus_message
 {
     struct http_events *events = &exchange->events;
     Hansom__UserEvent *event = hansom__user_event__unpack(NULL, message->length, message->data);
-    if (event == NULL)
+    if (event == NULL) {
+        LOG_WARN("item_not_understood", LOG_STR("channel", events->channel.text));
         return;
+    }
     uint64_t previous = events->shown > 0      ? events->shown
                         : events->is_recovered ? exchange->page.sequence
                                                : UNKNOWN_SEQUENCE;
