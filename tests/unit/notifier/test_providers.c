@@ -9,6 +9,7 @@
 #include "shared_token.h"
 #include "test_keys.h"
 #include "transfer.h"
+#include "tests/support/test_folder.h"
 
 /* --- the transfer client: notes what it is given, and answers when the test says so --- */
 
@@ -162,7 +163,7 @@ struct world {
     void *state;
     struct attempt attempts[TRANSFERS_MAX];
     struct strbuf error;
-    char folder[32], path[64];
+    char folder[128], path[256];
 };
 
 static void world_begin(struct world *world, const struct provider *provider)
@@ -176,7 +177,7 @@ static void world_begin(struct world *world, const struct provider *provider)
             memcpy((char *)&world->settings + notifier_setting_rows[i].offset, &(char *){empty}, sizeof(char *));
     world->settings.transfer_timeout_ms = 15000;
     world->settings.email_tls = EMAIL_TLS_REQUIRED;
-    (void)str_copy(world->folder, sizeof(world->folder), "/tmp/hansom-test-XXXXXX");
+    test_folder_template(world->folder, sizeof(world->folder), "providers");
     cr_assert_not_null(mkdtemp(world->folder));
     snprintf(world->path, sizeof(world->path), "%s/key", world->folder);
 }

@@ -7,15 +7,16 @@
 
 #include "core/vapid.h"
 #include "core/webpush_crypt.h"
+#include "tests/support/test_folder.h"
 
 #define NOW_MS 1700000000000ll
 #define SUBJECT "mailto:push@example.com"
 
-static char folder[64];
+static char folder[128];
 
 static const char *in_folder(const char *name)
 {
-    static char path[128];
+    static char path[256];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     return path;
 }
@@ -30,7 +31,7 @@ static void write_key(const char *name, EVP_PKEY *key)
 
 static void open_world(void)
 {
-    str_copy(folder, sizeof(folder), "/tmp/hansom-vapid-XXXXXX");
+    test_folder_template(folder, sizeof(folder), "vapid");
     cr_assert_not_null(mkdtemp(folder));
     write_key("vapid.pem", EVP_EC_gen("P-256"));
     write_key("other.pem", EVP_EC_gen("P-384"));

@@ -7,6 +7,7 @@
 #include "notifier_settings.h"
 #include "provider.h"
 #include "transfer.h"
+#include "tests/support/test_folder.h"
 
 struct transfer {
     transfer_done_cb *callback;
@@ -61,13 +62,13 @@ void attempt_done(struct attempt *attempt, const struct outcome *outcome)
     attempt->outcome = *outcome;
 }
 
-static char key_file[64];
+static char key_file[128];
 static uv_loop_t loop;
 static void *state;
 
 static void open_world(void)
 {
-    str_copy(key_file, sizeof(key_file), "/tmp/hansom-vapid-XXXXXX");
+    test_folder_template(key_file, sizeof(key_file), "vapid");
     FILE *stream = fdopen(mkstemp(key_file), "w");
     EVP_PKEY *key = EVP_EC_gen("P-256");
     PEM_write_PrivateKey(stream, key, NULL, NULL, 0, NULL, NULL);
