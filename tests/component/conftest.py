@@ -1,5 +1,6 @@
 """The whole suite on free ports, once per test run, from the binaries of HANSOM_BUILD (default build/asan)."""
 import asyncio
+import datetime
 import itertools
 import json
 import os
@@ -185,6 +186,11 @@ class Client:
 def stamp(at=None):
     at = time.time() if at is None else at
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
+
+
+def seconds(text):
+    """Of a time as it is on the wire. Two of them are never compared as texts: one may have no fraction."""
+    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 @pytest.fixture(scope="session")

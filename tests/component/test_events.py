@@ -4,7 +4,7 @@ import subprocess
 import time
 import uuid
 
-from conftest import fresh, run, stamp
+from conftest import fresh, run, seconds
 
 
 async def listen(suite, user, role="client", **more):
@@ -58,7 +58,7 @@ def test_a_booking_tells_those_concerned(suite):
         seen = await client.message("booking_status_changed")
         assert seen["data"]["status"] == "assigned" and seen["data"]["previous_status"] == "requested" and seen["data"]["booking_id"] == ride.id
         offer = await one.message("assignment_offer")
-        assert offer["data"]["booking_id"] == ride.id and offer["data"]["expires_at"] > stamp()
+        assert offer["data"]["booking_id"] == ride.id and seconds(offer["data"]["expires_at"]) > time.time()
         suite.rest("PUT", f"/v1/bookings/{ride.id}", {"client_id": rider, "driver_id": second, "status": "assigned"})
         assert (await one.message("assignment_withdrawn"))["data"]["booking_id"] == ride.id
         assert (await two.message("assignment_offer"))["data"]["booking_id"] == ride.id

@@ -9,14 +9,10 @@ import zoneinfo
 
 import psycopg2
 
-from conftest import run, stamp
+from conftest import run, seconds, stamp
 from notifier_world import deliveries, is_ended, outcomes, step
 
 PROVIDERS = ("fcm", "apns", "webpush")
-
-
-def at(text):
-    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 # --- the ladder ---
@@ -28,7 +24,7 @@ def test_a_critical_event_climbs_the_whole_ladder(world):
     assert [(item["step"], item["state"]) for item in entry["steps"]] == [(1, "done"), (2, "done")]
     assert sorted(item["channel"] for item in entry["deliveries"]) == sorted([*PROVIDERS, "sms", "email", "webhook"])
     assert all(outcomes(item) == ["accepted"] and item["state"] == "accepted" for item in entry["deliveries"]), json.dumps(entry["deliveries"], indent=1)
-    created = at(entry["created_at"])
+    created = seconds(entry["created_at"])
     for device in person.devices:
         (push,) = world.pushes(device)
         assert event in json.dumps(push.content) and push.at >= created + 0.29, "after the first grace"
@@ -123,7 +119,7 @@ def test_the_policy_always_sends_all_at_once(world):
     person = world.person(*PROVIDERS, contacts=True)
     entry = world.wait_ended(world.post(person, "test_alarm", critical=True))
     assert entry["policy"] == "always" and len(entry["deliveries"]) == 6
-    begun = [at(item["attempts"][0]["started_at"]) for item in entry["deliveries"]]
+    begun = [seconds(item["attempts"][0]["started_at"]) for item in entry["deliveries"]]
     assert max(begun) - min(begun) < 0.6, "no grace lies between them"
     assert len(world.texts(person)) == len(world.mails(person)) == 1 and all(len(world.pushes(device)) == 1 for device in person.devices)
 
@@ -213,7 +209,7 @@ def test_a_short_offer_has_its_ladder_moved_forward(world):
     ends = time.time() + 0.9  # push after 0.3, contacts after 0.9: too late
     entry = world.wait_ended(world.post(person, "test_crash", critical=True, expires_at=stamp(ends)))
     for delivery in deliveries(entry, "fcm", "sms", "email"):
-        assert all(at(attempt["started_at"]) < ends for attempt in delivery["attempts"])
+        assert all(seconds(attempt["started_at"]) < ends for attempt in delivery["attempts"])
     assert len(world.pushes(person.devices[0])) == 1 and len(world.texts(person)) == 1
 
 
@@ -241,7 +237,7 @@ def test_quiet_hours_delay_only_what_is_not_critical(world):
     world.wait_ledger(critical, lambda entry: step(entry, 1)["state"] == "done")
     assert world.wait_push(person.devices[0]) and len(world.pushes(person.devices[0], critical)) == 1
     waiting = step(world.wait_ledger(quiet, lambda entry: step(entry, 1).get("reason") == "quiet_hours"), 1)
-    assert waiting["state"] == "waiting" and at(waiting["due_at"]) == ends.timestamp()
+    assert waiting["state"] == "waiting" and seconds(waiting["due_at"]) == ends.timestamp()
     assert world.pushes(person.devices[0], quiet) == []
     person.set_contacts(timezone="Asia/Kathmandu")
     make_due(world, quiet)
@@ -272,7 +268,7 @@ def test_the_rate_delays_only_what_is_not_critical(world):
     world.wait(lambda: [item["state"] for item in states()].count("done") == 6 and
                [item.get("reason") for item in states()].count("rate") == 3, lambda: f"not six and three: {states()}")
     late = [item for item in states() if item["state"] == "waiting"]
-    assert all(at(item["due_at"]) % 3600 == 0 and at(item["due_at"]) > time.time() for item in late), "until the next hour"
+    assert all(seconds(item["due_at"]) % 3600 == 0 and seconds(item["due_at"]) > time.time() for item in late), "until the next hour"
     world.wait_push(person.devices[0], count=7)
     assert len(world.pushes(person.devices[0], critical)) == 1 and len(world.pushes(person.devices[0])) == 7
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from conftest import seconds
 from notifier_world import deliveries, is_ended, outcomes
 from peers import apns, fcm, sms
 from peers.http_message import CUT, GOAWAY, INTERNAL_ERROR, LAST, NEVER, RESET, Answer, json_answer
@@ -20,10 +21,6 @@ GONE = {"fcm": fcm.unregistered, "apns": lambda: apns.unregistered(int(time.time
 
 def after(seconds):
     return {} if seconds is None else {"retry-after": str(seconds)}
-
-
-def at(text):
-    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 def only(entry, channel):
@@ -260,7 +257,7 @@ def test_the_status_of_an_sms_comes_back(world):
     assert world.peers.sms.call_back(text, "sent") in (200, 204)
     assert world.peers.sms.call_back(text, "delivered") in (200, 204)
     delivery = only(world.wait_ledger(event, lambda entry: only(entry, "sms")["state"] == "delivered"), "sms")
-    assert at(delivery["delivered_at"]) >= text.at - 1
+    assert seconds(delivery["delivered_at"]) >= text.at - 1
     assert world.peers.sms.call_back(text, "delivered") in (200, 204), "twice does no harm"
 
 
