@@ -75,6 +75,16 @@ static void count_item(struct archive_batch *batch, const struct archive_item *i
     metrics_observe(metrics, METRIC_CHAT_ARCHIVE_SECONDS, 0, 0, took_ms < 0 ? 0 : (double)took_ms / 1000);
 }
 
+void archive_batch_done(struct archive_batch *batch)
+{
+    ASSERT(list_is_empty(&batch->items));
+    batch->count = 0;
+    batch->is_busy = false;
+    batch->attempt = 0;
+    batch->may_be_there = false;
+    batch->on_done(batch->context, batch);
+}
+
 static void finish_batch(struct archive_batch *batch)
 {
     LIST_EACH_SAFE(&batch->items, node, following)
@@ -84,10 +94,7 @@ static void finish_batch(struct archive_batch *batch)
             count_item(batch, item);
         archive_item_end(batch->pull, item);
     }
-    batch->count = 0;
-    batch->is_busy = false;
-    batch->attempt = 0;
-    batch->on_done(batch->context, batch);
+    archive_batch_done(batch);
 }
 
 static void retry_later(struct archive_batch *batch);
@@ -264,12 +271,19 @@ static void make_partitions(struct archive_batch *batch)
 }
 
 #define SQLSTATE_NO_PARTITION "23514" /* check_violation: no partition of relation found for row */
+#define SQLSTATE_IS_THERE "23505"     /* unique_violation */
 
 static void on_batch(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct archive_batch *batch = context;
     if (status == PG_FAILED && str_equal(pg_sqlstate(result), SQLSTATE_NO_PARTITION)) {
         make_partitions(batch);
+        return;
+    }
+    bool expected_new = !batch->may_be_there;
+    batch->may_be_there = true; /* should it come again */
+    if (status == PG_FAILED && expected_new && str_equal(pg_sqlstate(result), SQLSTATE_IS_THERE)) {
+        archive_batch_send(batch);
         return;
     }
     note_outcome(batch, status, result);
@@ -297,8 +311,8 @@ void archive_batch_send(struct archive_batch *batch)
     }
     archive_rows_end(&rows, parameters);
     parameters[ARCHIVE_COLUMN_COUNT] = number_text(epoch, (int64_t)epoch_of(batch));
-    pg_query(batch->store->archive_pg, archive_insert_sql, ARRAY_LEN(parameters), parameters,
-             query_timeout_ms(batch->store), on_batch, batch);
+    pg_query_prepared(batch->store->archive_pg, batch->may_be_there ? archive_insert_sql : archive_insert_new_sql,
+                      ARRAY_LEN(parameters), parameters, query_timeout_ms(batch->store), on_batch, batch);
     archive_rows_finish(&rows);
 }
 

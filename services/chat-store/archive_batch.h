@@ -37,6 +37,7 @@ struct archive_batch {
     size_t count;
     bool is_busy; /* with the database, or waiting for its next try */
     unsigned attempt;
+    bool may_be_there; /* some of it: it was sent before with an outcome that is not known, or refused for that */
     uv_timer_t retry;
     archive_batch_cb *on_done;    /* it is empty again */
     archive_batch_cb *on_refused; /* the database refuses something in it: send less of it */
@@ -51,6 +52,8 @@ void archive_batch_add(struct archive_batch *batch, struct archive_item *item);
 /* False: it is of another making of the stream. */
 bool archive_batch_fits(const struct archive_batch *batch, const struct archive_item *item);
 void archive_batch_send(struct archive_batch *batch);
+/* Its last item was taken out by the caller. */
+void archive_batch_done(struct archive_batch *batch);
 /* The database is there again: no need to wait out a long back-off. */
 void archive_batch_hurry(struct archive_batch *batch);
 

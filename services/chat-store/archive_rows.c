@@ -10,6 +10,10 @@
     "booking_id, booking_created_ms, seq, kind, message_id, from_id, from_role, sent_at_ms, content, target_id, "      \
     "body, masked"
 #define EPOCH "$15::bigint"
+/* What a batch adds to a chat; who takes part is as its last item says. */
+#define CHAT_NUMBERS                                                                                                   \
+    "last_epoch, last_seq, last_message_epoch, last_message_seq, first_message_ms, last_message_ms, last_item_ms, "    \
+    "messages, has_client, has_driver, has_support"
 /* Of two positions in one chat the later one. */
 #define LATER(epoch, seq)                                                                                              \
     seq " = CASE WHEN excluded." epoch " > c." epoch " THEN excluded." seq " WHEN excluded." epoch " = c." epoch       \
@@ -23,38 +27,40 @@
  * circle. A chat's row is locked until the commit, so of two batches the later one sees in it what the earlier one did.
  * What was delivered twice within the batch counts once. CTEs are joined by one column only: of more the planner
  * expects a single row, and takes loops within loops. */
-const char archive_insert_sql[] =
-    "WITH incoming AS (SELECT DISTINCT ON (seq) * FROM unnest(" TYPED_COLUMNS ") AS t (" ITEM_COLUMNS
-    ", client_id, driver_id)), "
-    "inserted AS (INSERT INTO chat.items (" ITEM_COLUMNS ", epoch) SELECT " ITEM_COLUMNS ", " EPOCH " FROM incoming "
-    "ORDER BY booking_id, seq ON CONFLICT DO NOTHING RETURNING seq), "
-    "grown AS (SELECT booking_id, max(booking_created_ms) AS booking_created_ms, "
-    "(array_agg(client_id ORDER BY seq DESC))[1] AS client_id, "
-    "(array_agg(driver_id ORDER BY seq DESC))[1] AS driver_id, " EPOCH " AS last_epoch, max(seq) AS last_seq, "
-    "CASE WHEN bool_or(kind = 1) THEN " EPOCH " ELSE 0 END AS last_message_epoch, "
-    "coalesce(max(seq) FILTER (WHERE kind = 1), 0) AS last_message_seq, "
-    "min(sent_at_ms) FILTER (WHERE kind = 1) AS first_message_ms, "
-    "max(sent_at_ms) FILTER (WHERE kind = 1) AS last_message_ms, max(sent_at_ms) AS last_item_ms, "
-    "count(*) FILTER (WHERE kind = 1) AS messages, bool_or(kind = 1 AND from_role = 1) AS has_client, "
-    "bool_or(kind = 1 AND from_role = 2) AS has_driver, bool_or(kind = 1 AND from_role > 2) AS has_support "
-    "FROM incoming JOIN inserted USING (seq) GROUP BY booking_id), "
-    "counted AS (INSERT INTO chat.chats AS c (booking_id, booking_created_ms, client_id, driver_id, last_epoch, "
-    "last_seq, last_message_epoch, last_message_seq, first_message_ms, last_message_ms, last_item_ms, messages, "
-    "has_client, has_driver, has_support) SELECT * FROM grown ORDER BY booking_id "
-    "ON CONFLICT (booking_id) DO UPDATE SET "
-    "client_id = CASE WHEN " IS_NEWER " THEN excluded.client_id ELSE c.client_id END, "
-    "driver_id = CASE WHEN " IS_NEWER " THEN excluded.driver_id ELSE c.driver_id END, " LATER_ITEM ", " LATER_MESSAGE
-    ", first_message_ms = least(c.first_message_ms, excluded.first_message_ms), "
-    "last_message_ms = greatest(c.last_message_ms, excluded.last_message_ms), "
-    "last_item_ms = greatest(c.last_item_ms, excluded.last_item_ms), messages = c.messages + excluded.messages, "
-    "has_client = c.has_client OR excluded.has_client, has_driver = c.has_driver OR excluded.has_driver, "
-    "has_support = c.has_support OR excluded.has_support "
-    "RETURNING booking_id, messages, last_epoch, last_seq) "
-    "SELECT NULL::bigint, count(*) FROM counted c JOIN grown g USING (booking_id) "
-    "WHERE g.messages > 0 AND c.messages = g.messages "
-    "UNION ALL SELECT g.last_seq, 1 FROM counted c JOIN grown g USING (booking_id) "
-    "WHERE (c.last_epoch, c.last_seq) > (" EPOCH ", g.last_seq) "
-    "UNION ALL SELECT seq, 0 FROM incoming WHERE seq NOT IN (SELECT seq FROM inserted)";
+#define INSERT_SQL(on_conflict)                                                                                        \
+    "WITH incoming AS (SELECT DISTINCT ON (seq) * FROM unnest(" TYPED_COLUMNS ") AS t (" ITEM_COLUMNS                  \
+    ", client_id, driver_id)), "                                                                                       \
+    "inserted AS (INSERT INTO chat.items (" ITEM_COLUMNS ", epoch) SELECT " ITEM_COLUMNS ", " EPOCH " FROM incoming "  \
+    "ORDER BY booking_id, seq" on_conflict " RETURNING seq), "                                                         \
+    "summed AS (SELECT " EPOCH " AS last_epoch, max(seq) AS last_seq, "                                                \
+    "CASE WHEN bool_or(kind = 1) THEN " EPOCH " ELSE 0 END AS last_message_epoch, "                                    \
+    "coalesce(max(seq) FILTER (WHERE kind = 1), 0) AS last_message_seq, "                                              \
+    "min(sent_at_ms) FILTER (WHERE kind = 1) AS first_message_ms, "                                                    \
+    "max(sent_at_ms) FILTER (WHERE kind = 1) AS last_message_ms, max(sent_at_ms) AS last_item_ms, "                    \
+    "count(*) FILTER (WHERE kind = 1) AS messages, bool_or(kind = 1 AND from_role = 1) AS has_client, "                \
+    "bool_or(kind = 1 AND from_role = 2) AS has_driver, bool_or(kind = 1 AND from_role > 2) AS has_support "           \
+    "FROM incoming JOIN inserted USING (seq) GROUP BY booking_id), "                                                   \
+    "grown AS (SELECT booking_id, booking_created_ms, client_id, driver_id, " CHAT_NUMBERS                             \
+    " FROM summed JOIN incoming ON seq = last_seq), "                                                                  \
+    "counted AS (INSERT INTO chat.chats AS c (booking_id, booking_created_ms, client_id, driver_id, " CHAT_NUMBERS     \
+    ") SELECT * FROM grown ORDER BY booking_id "                                                                       \
+    "ON CONFLICT (booking_id) DO UPDATE SET "                                                                          \
+    "client_id = CASE WHEN " IS_NEWER " THEN excluded.client_id ELSE c.client_id END, "                                \
+    "driver_id = CASE WHEN " IS_NEWER " THEN excluded.driver_id ELSE c.driver_id END, " LATER_ITEM ", " LATER_MESSAGE  \
+    ", first_message_ms = least(c.first_message_ms, excluded.first_message_ms), "                                      \
+    "last_message_ms = greatest(c.last_message_ms, excluded.last_message_ms), "                                        \
+    "last_item_ms = greatest(c.last_item_ms, excluded.last_item_ms), messages = c.messages + excluded.messages, "      \
+    "has_client = c.has_client OR excluded.has_client, has_driver = c.has_driver OR excluded.has_driver, "             \
+    "has_support = c.has_support OR excluded.has_support "                                                             \
+    "RETURNING booking_id, messages, last_epoch, last_seq) "                                                           \
+    "SELECT NULL::bigint, count(*) FROM counted c JOIN grown g USING (booking_id) "                                    \
+    "WHERE g.messages > 0 AND c.messages = g.messages "                                                                \
+    "UNION ALL SELECT g.last_seq, 1 FROM counted c JOIN grown g USING (booking_id) "                                   \
+    "WHERE (c.last_epoch, c.last_seq) > (" EPOCH ", g.last_seq) "                                                      \
+    "UNION ALL SELECT seq, 0 FROM incoming WHERE seq NOT IN (SELECT seq FROM inserted)"
+
+const char archive_insert_new_sql[] = INSERT_SQL("");
+const char archive_insert_sql[] = INSERT_SQL(" ON CONFLICT DO NOTHING");
 
 const char archive_duplicates_sql[] =
     "SELECT t.seq FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS t (booking_id, booking_created_ms, seq) "

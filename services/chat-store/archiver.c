@@ -91,10 +91,7 @@ static void on_refused(void *context, struct archive_batch *batch)
         LOG_ERROR("item_poisoned", LOG_INT("seq", first->sequence), LOG_STR("booking", first->item->booking_id));
         metrics_add(archiver->store->metrics, METRIC_CHAT_POISONED, 0, 0, 1);
         archive_item_put_back(archiver->pull, first, POISON_RETRY_MS);
-        batch->count = 0;
-        batch->is_busy = false;
-        batch->attempt = 0;
-        on_done(archiver, batch);
+        archive_batch_done(batch);
         return;
     }
     archiver->batch_limit = batch->count / 2;

@@ -10,7 +10,7 @@ const struct setting chat_store_setting_rows[] = {
                    0),
     SETTING_INT(S, postgres_connections, 2, 1, 32, "", "Connections for questions; the archive has its own", 0),
     SETTING_INT(S, query_timeout_ms, 3000, 100, 60000, "ms", "A query's outcome is uncertain after", 0),
-    SETTING_INT(S, archive_batch, 2000, 1, 5000, "", "Items that are archived in one transaction at most", 0),
+    SETTING_INT(S, archive_batch, 4000, 1, 5000, "", "Items that are archived in one transaction at most", 0),
     SETTING_INT(S, archive_linger_ms, 20, 0, 5000, "ms", "An item waits this long for others to be archived with", 0),
     SETTING_INT(S, retention_days, 365, STREAM_DAYS, 36500, "days",
                 "A chat is deleted this long after its last item; not before the stream has let go of it", 0),

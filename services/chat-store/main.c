@@ -66,6 +66,7 @@ static bool connect_all(struct chat_store *store, char **error_r)
         store->query_pg = pg_create(loop, settings.postgres_url, (unsigned)settings.postgres_connections, error_r);
     if (store->query_pg == NULL)
         return false;
+    pg_plan_once(store->archive_pg);
     pg_plan_once(store->query_pg);
     store->bus = bus_create(loop, &bus, error_r);
     return store->bus != NULL;
