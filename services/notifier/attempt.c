@@ -126,6 +126,7 @@ void attempt_destroy(struct attempt **attempt_pointer)
     if (attempt == NULL)
         return;
     list_remove(&attempt->node);
+    list_remove(&attempt->held);
     strbuf_finish(&attempt->title);
     strbuf_finish(&attempt->body);
     mem_free(attempt->texts);

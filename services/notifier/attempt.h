@@ -9,6 +9,8 @@ struct dispatcher;
 
 struct attempt {
     struct list_node node; /* of those with a provider, then of those to be recorded */
+    struct list_node held; /* of all that are claimed and not recorded, the oldest first */
+    uint64_t claimed_ms;   /* by the monotonic clock, when the claim was sent */
     struct dispatcher *dispatcher;
     struct notice notice; /* its strings: data_json and the like in texts, title and body in theirs */
     char *texts;

@@ -8,6 +8,10 @@
 #include "pg/pg_array.h"
 #include "provider.h"
 
+/* When the database has been away, outcomes that were waiting for it go before new claims: those of other replicas too,
+ * which try again within two seconds (pg_batch). */
+#define SETTLE_MS 2500
+
 /* One way out: a provider, and how it is doing. */
 struct lane {
     const struct provider *provider; /* NULL: not configured, and nothing is dropped instead */
@@ -29,6 +33,7 @@ struct dispatcher {
     struct lane lanes[CHANNEL_END];
     struct outcome_recorder *recorder;
     struct list_node open; /* struct attempt, with their providers */
+    struct list_node held; /* struct attempt, claimed and not recorded */
     size_t in_flight;      /* claimed, and not recorded */
     uv_timer_t timer;
     bool is_busy, is_draining;
@@ -37,7 +42,8 @@ struct dispatcher {
     struct claim claims[CLAIMS_MAX];
     size_t claim_count, next_claim;
     size_t asked;        /* by the claim under way */
-    uint64_t claimed_ms; /* when it was sent */
+    uint64_t claimed_ms; /* when it was sent; 0: none ever was */
+    uint64_t settled_ms; /* nothing is claimed before */
 };
 
 static void look(struct dispatcher *dispatcher);
@@ -95,6 +101,8 @@ static void begin(struct attempt *attempt)
     struct dispatcher *dispatcher = attempt->dispatcher;
     struct lane *lane = lane_of(attempt);
     list_append(&dispatcher->open, &attempt->node);
+    list_append(&dispatcher->held, &attempt->held);
+    attempt->claimed_ms = dispatcher->claimed_ms;
     lane->in_flight++;
     if (attempt->notice.attempt > attempt->limit) {
         fail_unsent(attempt, VERDICT_RETRY, FAILURE_lost); /* its last one was lost */
@@ -199,6 +207,22 @@ static bool is_claim_old(const struct dispatcher *dispatcher)
     return clock_monotonic_ms() - dispatcher->claimed_ms > lease_ms / 2;
 }
 
+/* A claim would take what is under way here, or known to have arrived, for lost. */
+static bool holds_what_is_claimable(const struct dispatcher *dispatcher)
+{
+    uint64_t lease_ms = (uint64_t)dispatcher->app->settings->claim_lease_ms;
+    if (list_is_empty(&dispatcher->held))
+        return false;
+    const struct attempt *oldest = CONTAINER_OF(dispatcher->held.next, const struct attempt, held);
+    return clock_monotonic_ms() - oldest->claimed_ms >= lease_ms;
+}
+
+static bool may_claim(const struct dispatcher *dispatcher)
+{
+    return !dispatcher->is_draining && clock_monotonic_ms() >= dispatcher->settled_ms &&
+           pg_is_connected(dispatcher->app->pg) && !holds_what_is_claimable(dispatcher);
+}
+
 static void on_claimed(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct dispatcher *dispatcher = context;
@@ -247,7 +271,7 @@ static void send_claim(struct dispatcher *dispatcher, const struct claim *claim)
 
 static void claim_next(struct dispatcher *dispatcher)
 {
-    while (dispatcher->next_claim < dispatcher->claim_count && room(dispatcher) > 0 && !dispatcher->is_draining) {
+    while (dispatcher->next_claim < dispatcher->claim_count && room(dispatcher) > 0 && may_claim(dispatcher)) {
         const struct claim *claim = &dispatcher->claims[dispatcher->next_claim++];
         if (claim_limit(dispatcher, claim) > 0) {
             send_claim(dispatcher, claim);
@@ -259,8 +283,7 @@ static void claim_next(struct dispatcher *dispatcher)
 
 static void look(struct dispatcher *dispatcher)
 {
-    if (dispatcher->is_busy || dispatcher->is_draining || !pg_is_connected(dispatcher->app->pg) ||
-        !has_room_for_a_claim(dispatcher))
+    if (dispatcher->is_busy || !may_claim(dispatcher) || !has_room_for_a_claim(dispatcher))
         return;
     dispatcher->is_busy = true;
     dispatcher->is_woken = false;
@@ -282,6 +305,13 @@ void dispatcher_wake(struct dispatcher *dispatcher)
 {
     dispatcher->is_woken = true;
     look(dispatcher);
+}
+
+void dispatcher_database_is_back(struct dispatcher *dispatcher)
+{
+    if (dispatcher->claimed_ms != 0)
+        dispatcher->settled_ms = clock_monotonic_ms() + SETTLE_MS;
+    dispatcher_wake(dispatcher);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -315,6 +345,7 @@ struct dispatcher *dispatcher_create(struct notifier *app, struct strbuf *error)
     struct dispatcher *dispatcher = mem_alloc(sizeof(*dispatcher));
     dispatcher->app = app;
     list_init(&dispatcher->open);
+    list_init(&dispatcher->held);
     uv_timer_init(service_loop(app->service), &dispatcher->timer);
     dispatcher->timer.data = dispatcher;
     dispatcher->recorder = outcome_recorder_create(app, on_recorded);

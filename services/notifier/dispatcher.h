@@ -12,6 +12,8 @@ struct dispatcher *dispatcher_create(struct notifier *app, struct strbuf *error)
 void dispatcher_destroy(struct dispatcher **dispatcher);
 /* Something may be due. */
 void dispatcher_wake(struct dispatcher *dispatcher);
+/* It was connected, or is again: outcomes that waited for it are written before anything is claimed. */
+void dispatcher_database_is_back(struct dispatcher *dispatcher);
 /* Begins nothing new. */
 void dispatcher_drain(struct dispatcher *dispatcher);
 /* Nothing is under way or unrecorded. */

@@ -41,7 +41,7 @@ static void on_pg_state(void *context, bool is_connected)
     service_set_condition(app->service, "postgres", is_connected);
     if (is_connected) {
         step_runner_wake(app->steps);
-        dispatcher_wake(app->dispatcher);
+        dispatcher_database_is_back(app->dispatcher);
     }
 }
 
