@@ -233,6 +233,11 @@ void event_acks_resume(struct event_acks *acks)
     resume(acks, &acks->left);
 }
 
+bool event_acks_are_idle(const struct event_acks *acks)
+{
+    return acks->left_count == 0 || !bus_is_connected(acks->gateway->bus);
+}
+
 void event_ack_note(struct session *session, uint32_t id, uint64_t sequence)
 {
     struct event_ack *ack = session->event_ack != NULL ? session->event_ack : ack_create(session);

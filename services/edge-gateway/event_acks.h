@@ -14,6 +14,8 @@ struct event_acks *event_acks_create(struct gateway *gateway);
 void event_acks_destroy(struct event_acks **acks);
 /* The bus is back: what waits is sent. */
 void event_acks_resume(struct event_acks *acks);
+/* Nothing is on its way that the bus could take. */
+bool event_acks_are_idle(const struct event_acks *acks);
 
 /* The user has everything up to `sequence`. id: of the frame, for the error if there is no such item; it may come
  * later. */

@@ -213,12 +213,14 @@ void gateway_stop(struct gateway *gateway)
 
 #define DRAIN_TICK_MS 20
 
+/* What a session has asked for is answered before it is closed, within the time for telling clients. */
 static struct session *next_to_drain(struct gateway *gateway)
 {
+    bool is_late = clock_monotonic_ms() >= gateway->drain_told_ms;
     LIST_EACH(&gateway->sessions, node)
     {
         struct session *session = CONTAINER_OF(node, struct session, in_gateway);
-        if (session->state < SESSION_CLOSING)
+        if (session->state < SESSION_CLOSING && (is_late || list_is_empty(&session->flows)))
             return session;
     }
     return NULL;
@@ -235,7 +237,7 @@ static void on_drain_tick(uv_timer_t *timer)
         session_close(session, CLOSE_draining, 100 + gateway->drain_next_retry_ms);
     }
     flush_dirty(gateway);
-    if (list_is_empty(&gateway->sessions))
+    if (list_is_empty(&gateway->sessions) && event_acks_are_idle(gateway->event_acks))
         service_drained(gateway->service);
 }
 
@@ -246,6 +248,7 @@ void gateway_drain(struct gateway *gateway)
     double wanted_ms = (double)gateway->settings->drain_spread_ms_per_connection * (double)gateway->session_count;
     if (wanted_ms > window_ms)
         wanted_ms = window_ms;
+    gateway->drain_told_ms = clock_monotonic_ms() + (uint64_t)window_ms;
     gateway->drain_step_us =
         gateway->session_count == 0 ? 0 : (uint64_t)(wanted_ms * 1000 / (double)gateway->session_count);
     uv_timer_start(&gateway->drain_timer, on_drain_tick, 0, DRAIN_TICK_MS);

@@ -48,7 +48,7 @@ struct gateway {
     struct list_node sessions, dirty;
     struct hashmap *users; /* user id -> struct user_sessions */
     size_t session_count;
-    uint64_t drain_step_us, drain_next_retry_ms;
+    uint64_t drain_step_us, drain_next_retry_ms, drain_told_ms;
 };
 
 #define GATEWAY_REQUEST_TIMEOUT_MS 3000

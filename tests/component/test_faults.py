@@ -3,6 +3,7 @@ import asyncio
 import os
 import signal
 import time
+import uuid
 
 import pytest
 
@@ -85,5 +86,40 @@ def test_a_drain_tells_everybody_when_to_come_back(suite):
             goodbye = await client.op("disconnect")
             assert goodbye["reason"] == "draining" and goodbye["reconnect"] is True and goodbye["retry_after_ms"] > 0
         while suite.pid("edge-gateway") == pid or not suite.stack.is_service_ready("edge-gateway"):
+            await asyncio.sleep(0.05)
+    run(scenario())
+
+
+def is_acknowledged(suite, event):
+    code, ledger = suite.rest("GET", f"/v1/notifications/{event}")
+    return code == 200 and ledger["events"] and all(entry.get("acknowledged_at") for entry in ledger["events"])
+
+
+def test_a_drain_finishes_what_was_asked_for(suite):
+    async def scenario():
+        ride, event = suite.booking(), str(uuid.uuid4())
+        client = await suite.connect(ride.client, "client")
+        events = f"user.{ride.client}.events"
+        await client.ask("subscribe", channel=events)
+        assert suite.rest("POST", f"/v1/users/{ride.client}/events", {"event_id": event, "type": "test_drain", "data": {}})[0] == 201
+        told = await client.message("test_drain")
+        hello = {"type": "chat_message", "content": "hello"}
+        assert (await client.ask("publish", channel=ride.channel("chat"), data=hello))["op"] == "reply"
+        gateway, bus = suite.pid("edge-gateway"), suite.pid("nats-server")
+        os.kill(bus, signal.SIGSTOP)
+        try:
+            await client.send(op="publish", id=1000, channel=ride.channel("chat"), data=hello)
+            await client.send(op="ack", channel=events, seq=told["seq"])
+            await client.ask("ping")  # the gateway has read both
+            os.kill(gateway, signal.SIGTERM)
+            while suite.stack.is_service_ready("edge-gateway"):
+                await asyncio.sleep(0.01)
+        finally:
+            os.kill(bus, signal.SIGCONT)
+        assert (await client.wait(lambda frame: frame.get("id") == 1000))["op"] == "reply"
+        assert await client.closed() == 4503
+        while not is_acknowledged(suite, event):
+            await asyncio.sleep(0.05)
+        while suite.pid("edge-gateway") == gateway or not suite.stack.is_service_ready("edge-gateway"):
             await asyncio.sleep(0.05)
     run(scenario())
