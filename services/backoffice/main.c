@@ -58,7 +58,7 @@ static void stop(void *context)
     token_refresher_destroy(&app->refresher);
     message_outbox_destroy(&app->message_outbox);
     outbox_destroy(&app->outbox);
-    housekeeping_destroy(&app->housekeeping);
+    pg_job_destroy(&app->housekeeping);
     kv_writer_destroy(&app->kv_writer);
     connections_close(app);
     http_server_destroy(&app->http);

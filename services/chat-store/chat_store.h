@@ -16,7 +16,7 @@ struct marks_archiver;
 struct archive_floor;
 struct questions;
 struct eraser;
-struct housekeeping;
+struct pg_job;
 
 struct chat_store {
     struct service *service;
@@ -30,7 +30,7 @@ struct chat_store {
     struct marks_archiver *marks;
     struct questions *questions;
     struct eraser *eraser;
-    struct housekeeping *housekeeping;
+    struct pg_job *housekeeping;
     uv_timer_t drain_timer;
 };
 

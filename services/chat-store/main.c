@@ -40,7 +40,7 @@ static void on_query_pg_state(void *context, bool is_connected)
     metrics_gauge_set(store->metrics, METRIC_CHAT_PG_UP, 0, 0, is_connected);
     service_set_condition(store->service, "postgres", is_connected);
     if (is_connected)
-        housekeeping_wake(store->housekeeping);
+        pg_job_wake(store->housekeeping);
 }
 
 static bool migrate(char **error_r)
@@ -99,7 +99,7 @@ static void stop(void *context)
         bus_on_state(store->bus, NULL, NULL);
     pg_destroy(&store->query_pg);
     pg_destroy(&store->archive_pg);
-    housekeeping_destroy(&store->housekeeping);
+    pg_job_destroy(&store->housekeeping);
     eraser_destroy(&store->eraser);
     questions_destroy(&store->questions);
     marks_archiver_destroy(&store->marks);
