@@ -196,7 +196,7 @@ static void on_refreshed(void *context, enum bus_status status, const struct bus
 
 static void post_refresh(struct http_exchange *exchange, const struct http_request *request)
 {
-    cJSON *root = cJSON_ParseWithLength(request->body, request->body_length);
+    cJSON *root = json_object_parse(request->body, request->body_length);
     const char *token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "refresh_token"));
     if (token == NULL || *token == '\0' || strlen(token) > REFRESH_TOKEN_MAX) {
         http_fail(exchange, ERROR_bad_request, root == NULL ? "body: must be a JSON object" : "refresh_token: missing");
