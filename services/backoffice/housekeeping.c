@@ -20,9 +20,8 @@ static void on_deleted(void *context, enum pg_status status, const struct pg_res
 /* Bounded, so that it never stands in the way. */
 static void delete_before(struct backoffice *app, const char *sql, int64_t before_ms)
 {
-    char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)before_ms);
-    const char *const parameters[] = {text};
+    char text[NUMBER_SIZE];
+    const char *const parameters[] = {number_text(text, before_ms)};
     pg_query(app->pg, sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_deleted, NULL);
 }
 

@@ -14,12 +14,6 @@
 
 static struct chat_store_settings settings;
 
-const char *number_text(char text[NUMBER_SIZE], int64_t value)
-{
-    snprintf(text, NUMBER_SIZE, "%lld", (long long)value);
-    return text;
-}
-
 static void on_bus_state(void *context, enum bus_state state)
 {
     struct chat_store *store = context;

@@ -49,8 +49,4 @@ static inline uint32_t query_timeout_ms(const struct notifier *app)
     return (uint32_t)app->settings->query_timeout_ms;
 }
 
-#define NUMBER_SIZE 24
-/* Decimal text, for a query's parameter. */
-const char *number_text(char text[NUMBER_SIZE], int64_t value);
-
 #endif
