@@ -9,6 +9,7 @@
 #include "service/service_priv.h"
 
 #define HEARTBEAT_MS 500
+#define DRAIN_POLL_MS 20
 #define CLOSE_TURNS_MAX 1000
 
 /* --- what services ask
@@ -98,6 +99,13 @@ static void on_drain_deadline(uv_timer_t *timer)
     uv_stop(&service->loop);
 }
 
+static void on_drain_poll(uv_timer_t *timer)
+{
+    struct service *service = timer->data;
+    if (service->app->is_drained(service->app_object))
+        service_drained(service);
+}
+
 static void on_end_signal(uv_signal_t *handle, int number)
 {
     struct service *service = handle->data;
@@ -112,6 +120,8 @@ static void on_end_signal(uv_signal_t *handle, int number)
     }
     uv_timer_start(&service->drain_deadline, on_drain_deadline, (uint64_t)service->settings.drain_timeout_ms, 0);
     service->app->drain(service->app_object);
+    if (service->app->is_drained != NULL)
+        uv_timer_start(&service->drain_poll, on_drain_poll, 0, DRAIN_POLL_MS);
 }
 
 static void on_reload_signal(uv_signal_t *handle, int number)
@@ -156,6 +166,8 @@ static void start_loop(struct service *service)
     start_signal(service, &service->sighup, on_reload_signal, SIGHUP);
     uv_timer_init(&service->loop, &service->drain_deadline);
     service->drain_deadline.data = service;
+    uv_timer_init(&service->loop, &service->drain_poll);
+    service->drain_poll.data = service;
     uv_timer_init(&service->loop, &service->heartbeat);
     service->heartbeat.data = service;
     on_heartbeat(&service->heartbeat);
@@ -175,6 +187,7 @@ static void stop_loop(struct service *service)
     uv_close((uv_handle_t *)&service->sigint, NULL);
     uv_close((uv_handle_t *)&service->sighup, NULL);
     uv_close((uv_handle_t *)&service->drain_deadline, NULL);
+    uv_close((uv_handle_t *)&service->drain_poll, NULL);
     uv_close((uv_handle_t *)&service->heartbeat, NULL);
     for (int i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&service->loop); i++)
         uv_run(&service->loop, UV_RUN_NOWAIT);

@@ -23,7 +23,6 @@ struct backoffice {
     struct token_refresher *refresher;
     struct pg_job *housekeeping;
     struct http_server *http;
-    uv_timer_t drain_timer;
 };
 
 static inline uint32_t query_timeout_ms(const struct backoffice *app)

@@ -31,7 +31,6 @@ struct chat_store {
     struct questions *questions;
     struct eraser *eraser;
     struct pg_job *housekeeping;
-    uv_timer_t drain_timer;
 };
 
 #define STREAM_CHAT "CHAT"

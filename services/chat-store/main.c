@@ -10,8 +10,6 @@
 #include "pg/migrate.h"
 #include "questions.h"
 
-#define DRAIN_POLL_MS 20
-
 static struct chat_store_settings settings;
 
 static void on_bus_state(void *context, enum bus_state state)
@@ -80,11 +78,6 @@ static void start_parts(struct chat_store *store)
     bus_on_state(store->bus, on_bus_state, store);
 }
 
-static void on_drain_timer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
 /* The reverse of the start; without the database no answer comes to those that are ended after it. */
 static void stop(void *context)
 {
@@ -100,7 +93,7 @@ static void stop(void *context)
     archiver_destroy(&store->archiver);
     archive_floor_destroy(&store->floor);
     bus_destroy(&store->bus);
-    uv_close((uv_handle_t *)&store->drain_timer, on_drain_timer_closed);
+    mem_free(store);
 }
 
 static bool start(struct service *service, void **app_r, struct strbuf *error)
@@ -109,8 +102,6 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     store->service = service;
     store->settings = &settings;
     store->metrics = service_metrics(service);
-    uv_timer_init(service_loop(service), &store->drain_timer);
-    store->drain_timer.data = store;
     char *reason = NULL;
     if (!connect_all(store, &reason)) {
         strbuf_append_string(error, reason);
@@ -123,12 +114,11 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     return true;
 }
 
-static void on_drain_timer(uv_timer_t *timer)
+static bool is_drained(void *context)
 {
-    struct chat_store *store = timer->data;
-    if (archiver_is_idle(store->archiver) && marks_archiver_is_idle(store->marks) &&
-        questions_is_idle(store->questions))
-        service_drained(store->service);
+    const struct chat_store *store = context;
+    return archiver_is_idle(store->archiver) && marks_archiver_is_idle(store->marks) &&
+           questions_is_idle(store->questions);
 }
 
 static void drain(void *context)
@@ -137,7 +127,6 @@ static void drain(void *context)
     questions_stop(store->questions);
     archiver_drain(store->archiver);
     marks_archiver_drain(store->marks);
-    uv_timer_start(&store->drain_timer, on_drain_timer, 0, DRAIN_POLL_MS);
 }
 
 int main(int argc, char **argv)
@@ -156,6 +145,7 @@ int main(int argc, char **argv)
         .metric_count = CHAT_STORE_METRIC_COUNT,
         .start = start,
         .drain = drain,
+        .is_drained = is_drained,
         .stop = stop,
     };
     return service_main(argc, argv, &app);

@@ -14,8 +14,6 @@
 #include "step_runner.h"
 #include "transfer.h"
 
-#define DRAIN_POLL_MS 20
-
 static struct notifier_settings settings;
 
 static void on_bus_state(void *context, enum bus_state state)
@@ -132,11 +130,6 @@ static void start_taking(struct notifier *app)
     bus_on_state(app->bus, on_bus_state, app);
 }
 
-static void on_drain_timer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
 /* The reverse of the start; without the database no answer comes to those that are ended after it. */
 static void stop(void *context)
 {
@@ -158,7 +151,7 @@ static void stop(void *context)
     bus_destroy(&app->bus);
     templates_destroy(&app->templates);
     policies_destroy(&app->policies);
-    uv_close((uv_handle_t *)&app->drain_timer, on_drain_timer_closed);
+    mem_free(app);
 }
 
 static bool start(struct service *service, void **app_r, struct strbuf *error)
@@ -167,8 +160,6 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     app->service = service;
     app->settings = &settings;
     app->metrics = service_metrics(service);
-    uv_timer_init(service_loop(service), &app->drain_timer);
-    app->drain_timer.data = app;
     if (!load_rules(app, error) || !connect_all(app, error) || !start_sending(app, error)) {
         stop(app);
         return false;
@@ -178,12 +169,11 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     return true;
 }
 
-static void on_drain_timer(uv_timer_t *timer)
+static bool is_drained(void *context)
 {
-    struct notifier *app = timer->data;
-    if (dispatcher_is_idle(app->dispatcher) && step_runner_is_idle(app->steps) && event_intake_is_idle(app->intake) &&
-        ack_intake_is_idle(app->acks) && requests_are_idle(app->requests))
-        service_drained(app->service);
+    const struct notifier *app = context;
+    return dispatcher_is_idle(app->dispatcher) && step_runner_is_idle(app->steps) &&
+           event_intake_is_idle(app->intake) && ack_intake_is_idle(app->acks) && requests_are_idle(app->requests);
 }
 
 static void drain(void *context)
@@ -195,7 +185,6 @@ static void drain(void *context)
     ack_intake_drain(app->acks);
     step_runner_drain(app->steps);
     dispatcher_drain(app->dispatcher);
-    uv_timer_start(&app->drain_timer, on_drain_timer, 0, DRAIN_POLL_MS);
 }
 
 int main(int argc, char **argv)
@@ -215,6 +204,7 @@ int main(int argc, char **argv)
         .check = check,
         .start = start,
         .drain = drain,
+        .is_drained = is_drained,
         .stop = stop,
     };
     return service_main(argc, argv, &app);

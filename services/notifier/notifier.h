@@ -36,7 +36,6 @@ struct notifier {
     struct chat_watch *chat;
     struct requests *requests;
     struct housekeeping *housekeeping;
-    uv_timer_t drain_timer;
 };
 
 #define STREAM_EVENTS "EVENTS"
