@@ -1,10 +1,8 @@
 #include "channel_session.h"
 
-#include <cjson/cJSON.h>
 #include <getopt.h>
 #include <stdio.h>
 
-#include "base/json_writer.h"
 #include "command.h"
 #include "options.h"
 
@@ -42,27 +40,10 @@ char *channel_token(const struct channel_options *options)
 {
     if (options->token != NULL)
         return mem_strdup(options->token);
-    struct strbuf body, answer;
-    struct json_writer json;
-    strbuf_init(&body, 128);
-    strbuf_init(&answer, 1024);
-    json_writer_init(&json, &body);
-    json_begin_object(&json);
-    json_kv_string(&json, "user_id", options->user);
-    json_kv_string(&json, "role", options->role);
-    json_kv_string(&json, "platform", "server");
-    json_end_object(&json);
-    char *error = NULL, *token = NULL;
-    long status = internal_api_call(&options->api, "POST", "/v1/sessions", body.data, &answer, &error);
-    cJSON *root = status == 201 ? cJSON_ParseWithLength(answer.data, answer.length) : NULL;
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "access_token"));
-    if (text != NULL)
-        token = mem_strdup(text);
-    else
-        internal_api_print_failure(status, &answer, error);
-    cJSON_Delete(root);
+    const struct internal_session session = {.user = options->user, .role = options->role, .platform = "server"};
+    char *error = NULL, *token = internal_api_open_session(&options->api, &session, &error);
+    if (token == NULL)
+        fprintf(stderr, "hansom: %s\n", error);
     mem_free(error);
-    strbuf_finish(&body);
-    strbuf_finish(&answer);
     return token;
 }

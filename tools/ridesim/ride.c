@@ -13,6 +13,7 @@
 
 #define HEARTBEAT_MS 4000
 #define REST_RETRY_MS 1000
+#define TOKEN_LIFE_S 86400
 #define RECENT_MAX 64
 #define FINAL_TOLERANCE_MS 2000
 #define MS_PER_HOUR 3600000.0
@@ -60,20 +61,9 @@ struct ride {
 
 static char *make_token(const struct simulation *simulation, const char *user, const char *role)
 {
-    struct strbuf body, answer;
-    char *error = NULL, *token = NULL;
-    strbuf_init(&body, 128);
-    strbuf_init(&answer, 1024);
-    strbuf_appendf(&body, "{\"user_id\":\"%s\",\"role\":\"%s\",\"platform\":\"other\",\"ttl_s\":86400}", user, role);
-    long status = internal_api_call(&simulation->api, "POST", "/v1/sessions", body.data, &answer, &error);
-    cJSON *root = status == 201 ? cJSON_ParseWithLength(answer.data, answer.length) : NULL;
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "access_token"));
-    if (text != NULL)
-        token = mem_strdup(text);
-    cJSON_Delete(root);
-    mem_free(error);
-    strbuf_finish(&body);
-    strbuf_finish(&answer);
+    const struct internal_session session = {.user = user, .role = role, .platform = "other", .ttl_s = TOKEN_LIFE_S};
+    char *error = NULL, *token = internal_api_open_session(&simulation->api, &session, &error);
+    mem_free(error); /* the client tries again */
     return token;
 }
 
