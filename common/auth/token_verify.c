@@ -193,7 +193,7 @@ static const char *read_identity(const cJSON *claims, struct principal *principa
     const char *role = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(claims, "role"));
     const cJSON *platform = cJSON_GetObjectItemCaseSensitive(claims, "platform");
     const cJSON *token_id = cJSON_GetObjectItemCaseSensitive(claims, "jti");
-    if (user_id == NULL || !id_is_valid(user_id, strlen(user_id)))
+    if (user_id == NULL || !is_id(user_id))
         return "sub";
     principal->role = role == NULL ? 0 : (int)role_from_text(role);
     if (principal->role == 0)

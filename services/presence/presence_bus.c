@@ -126,7 +126,7 @@ static void on_driver_offline(void *context, const Hansom__Booking *booking, con
     struct presence_bus *self = context;
     struct strbuf data;
     char subject[SUBJECT_SIZE], event_id[ID_SIZE], message_id[2 * ID_SIZE];
-    if (!id_is_valid(booking->client_id, strlen(booking->client_id)))
+    if (!is_id(booking->client_id))
         return;
     /* The booking's id may be as long as an event's may be: its hash stands for it. */
     snprintf(event_id, sizeof(event_id), "offline-%016llx-%lld",
@@ -218,11 +218,6 @@ enum beat_outcome { BEAT_ACCEPTED, BEAT_SUPERSEDED, BEAT_MALFORMED };
 static void count_beat(struct presence_bus *self, enum beat_outcome outcome)
 {
     metrics_add(self->metrics, METRIC_PRESENCE_BEATS, outcome, 0, 1);
-}
-
-static bool is_id(const char *text)
-{
-    return id_is_valid(text, strlen(text));
 }
 
 static void on_heartbeat(void *context, const struct bus_message *message)

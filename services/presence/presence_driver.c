@@ -159,7 +159,7 @@ static void tell_wake(struct person *person, const Hansom__Booking *booking)
 static void note_wake_answer(struct person *person, const char *wake_id)
 {
     uint64_t hash = hash_fnv1a64(wake_id, strlen(wake_id));
-    if (!id_is_valid(wake_id, strlen(wake_id)) || hash == person->driver->answered_wake)
+    if (!is_id(wake_id) || hash == person->driver->answered_wake)
         return;
     person->driver->answered_wake = hash;
     person->presence->output->wake_answered(person->presence->context, person->id, wake_id,

@@ -230,8 +230,7 @@ static void hold_for_seed(struct throttle_bus *self, Hansom__LocationBatch *batc
 
 static bool ids_are_good(const Hansom__LocationBatch *batch)
 {
-    return id_is_valid(batch->booking_id, strlen(batch->booking_id)) &&
-           id_is_valid(batch->driver_id, strlen(batch->driver_id));
+    return is_id(batch->booking_id) && is_id(batch->driver_id);
 }
 
 static void on_batch(void *context, const struct bus_message *message)

@@ -48,7 +48,7 @@ static int parse(int argc, char **argv, struct booking_options *options)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    if (!id_is_valid(options->id, strlen(options->id))) {
+    if (!is_id(options->id)) {
         fprintf(stderr, "hansom: ID must be 1 to 64 of A-Z a-z 0-9 _ -\n");
         return EXIT_USAGE;
     }

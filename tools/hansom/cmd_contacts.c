@@ -47,7 +47,7 @@ static int parse(int argc, char **argv, struct contacts_options *options)
         return EXIT_USAGE;
     }
     options->user = argv[optind + 1];
-    if (id_is_valid(options->user, strlen(options->user)))
+    if (is_id(options->user))
         return -1;
     fprintf(stderr, "hansom: USER must be 1 to 64 of A-Z a-z 0-9 _ -\n");
     return EXIT_USAGE;

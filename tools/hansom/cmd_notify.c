@@ -252,20 +252,20 @@ static bool is_number(const char *text, long max, long *number_r)
     return end != text && *end == '\0' && *number_r >= 1 && *number_r <= max;
 }
 
-static bool is_id(const char *text)
+static bool is_id_if_given(const char *text)
 {
-    return text == NULL || id_is_valid(text, strlen(text));
+    return text == NULL || is_id(text);
 }
 
 static bool values_are_good(struct notify_options *options)
 {
     if (options->count > 0 && !is_id(options->arguments[0]))
         return fail("EVENT_ID, USER: must be 1 to 64 of A-Z a-z 0-9 _ -");
-    if (!is_id(options->user))
+    if (!is_id_if_given(options->user))
         return fail("--user: must be 1 to 64 of A-Z a-z 0-9 _ -");
-    if (!is_id(options->event_id))
+    if (!is_id_if_given(options->event_id))
         return fail("--event-id: must be 1 to 64 of A-Z a-z 0-9 _ -");
-    if (!is_id(options->channel))
+    if (!is_id_if_given(options->channel))
         return fail("--channel: must be fcm, apns, webpush, sms, email or webhook");
     if (!is_number(options->limit, LIMIT_MAX, &options->limit_number))
         return fail("--limit: must be a whole number from 1 to 10000");

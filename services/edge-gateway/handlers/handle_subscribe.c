@@ -258,8 +258,7 @@ static void on_driver_bookings(void *context, enum bus_status status, const stru
     }
     Hansom__DriverBookings *bookings = hansom__driver_bookings__unpack(NULL, reply->length, reply->data);
     char booking_id[ID_SIZE] = "";
-    if (bookings != NULL && bookings->n_booking_ids > 0 &&
-        id_is_valid(bookings->booking_ids[0], strlen(bookings->booking_ids[0])))
+    if (bookings != NULL && bookings->n_booking_ids > 0 && is_id(bookings->booking_ids[0]))
         str_copy(booking_id, sizeof(booking_id), bookings->booking_ids[0]);
     hansom__driver_bookings__free_unpacked(bookings, NULL);
     if (*booking_id == '\0')
