@@ -43,8 +43,7 @@ static cJSON *decode_object(const char *text, size_t length)
     return NULL;
 }
 
-/* --- signature
- * -------------------------------------------------------------------------------------------------------- */
+/* --- signature ---------------------------------------------------------------------------------------------------- */
 
 /* JWS has r and s side by side (RFC 7518 3.4), OpenSSL wants them in DER. */
 static bool verify_es256(EVP_PKEY *key, const struct parts *parts, const struct strbuf *signature)
@@ -132,8 +131,7 @@ static bool check_signature(const struct key_set *keys, const struct parts *part
     return is_verified;
 }
 
-/* --- claims
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- claims ------------------------------------------------------------------------------------------------------- */
 
 /* Whole seconds; absent: *seconds_r is untouched and is_required decides. */
 static bool read_seconds(const cJSON *claims, const char *name, bool is_required, int64_t *seconds_r)

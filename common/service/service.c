@@ -12,8 +12,7 @@
 #define DRAIN_POLL_MS 20
 #define CLOSE_TURNS_MAX 1000
 
-/* --- what services ask
- * ------------------------------------------------------------------------------------------------ */
+/* --- what services ask -------------------------------------------------------------------------------------------- */
 
 uv_loop_t *service_loop(struct service *service)
 {
@@ -77,8 +76,7 @@ void service_set_condition(struct service *service, const char *name, bool is_me
     }
 }
 
-/* --- the end
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 void service_drained(struct service *service)
 {
@@ -133,8 +131,7 @@ static void on_reload_signal(uv_signal_t *handle, int number)
         service->app->reload(service->app_object);
 }
 
-/* --- the beginning
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the beginning ------------------------------------------------------------------------------------------------ */
 
 static void on_heartbeat(uv_timer_t *timer)
 {

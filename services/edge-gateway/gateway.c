@@ -16,8 +16,7 @@
 #define WHEEL_SLOTS 4096
 #define DRAIN_SHARE 0.6 /* of drain_timeout_ms is for telling clients */
 
-/* --- the loop's turn
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the loop's turn ---------------------------------------------------------------------------------------------- */
 
 /* One send per connection and turn, whatever brought the frames. */
 static void flush_dirty(struct gateway *gateway)
@@ -55,8 +54,7 @@ static void start_handles(struct gateway *gateway)
     uv_check_start(&gateway->after_poll, on_after_poll);
 }
 
-/* --- the bus
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the bus ------------------------------------------------------------------------------------------------------ */
 
 static void on_bus_state(void *context, enum bus_state state)
 {
@@ -122,9 +120,7 @@ static bool load_keys(struct gateway *gateway, struct strbuf *error)
     return false;
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static bool start_parts(struct gateway *gateway, const struct chat_settings *chat_settings, struct strbuf *error)
 {
@@ -207,9 +203,7 @@ void gateway_stop(struct gateway *gateway)
     mem_free(gateway);
 }
 
-/* --- drain
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- drain -------------------------------------------------------------------------------------------------------- */
 
 #define DRAIN_TICK_MS 20
 

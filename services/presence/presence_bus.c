@@ -51,8 +51,7 @@ static struct presence_now now(void)
     return (struct presence_now){clock_monotonic_ms(), clock_wall_ms()};
 }
 
-/* --- out
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- out ---------------------------------------------------------------------------------------------------------- */
 
 static void pack(struct presence_bus *self, const ProtobufCMessage *message)
 {
@@ -209,9 +208,7 @@ static void on_store_failed(void *context)
 static const struct presence_output output = {on_driver_changed, on_tracking,    on_participant,   on_policy,
                                               on_driver_offline, on_driver_wake, on_wake_answered, on_missed};
 
-/* --- in
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- in ----------------------------------------------------------------------------------------------------------- */
 
 enum beat_outcome { BEAT_ACCEPTED, BEAT_SUPERSEDED, BEAT_MALFORMED };
 
@@ -318,8 +315,7 @@ static const struct {
     [INPUT_BOOKINGS] = {SUBJECT_RPC_DRIVER_BOOKINGS_PARTITION, on_bookings_asked},
 };
 
-/* --- loading
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- loading ------------------------------------------------------------------------------------------------------ */
 
 static void on_checkpoint(void *context, const struct bus_message *message)
 {
@@ -375,9 +371,7 @@ static void load_missing(struct presence_bus *self, uint64_t now_ms)
     }
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void show_gauges(struct presence_bus *self)
 {
@@ -405,8 +399,7 @@ static void on_tick(uv_timer_t *timer)
     show_gauges(self);
 }
 
-/* --- partitions and the bus
- * ---------------------------------------------------------------------------------------------------- */
+/* --- partitions and the bus --------------------------------------------------------------------------------------- */
 
 static void on_lease(void *context, uint32_t partition, bool is_held)
 {
@@ -449,9 +442,7 @@ static void on_bus_state(void *context, enum bus_state state)
     store_policy(self, "default", &policy);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void start_parts(struct presence_bus *self, const struct presence_settings *settings,
                         const struct policy_settings *policy)

@@ -40,8 +40,7 @@ void driver_free(struct person *person)
     mem_free(driver);
 }
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------------------------------ */
 
 static void fill_change(const struct person *person, Hansom__PresenceReason reason, Hansom__PresenceChange *change)
 {
@@ -166,8 +165,7 @@ static void note_wake_answer(struct person *person, const char *wake_id)
                                             person->presence->now.wall_ms);
 }
 
-/* --- the policy
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the policy --------------------------------------------------------------------------------------------------- */
 
 static bool has_booking(const struct person *person)
 {
@@ -226,8 +224,7 @@ void driver_update_policy(struct person *person)
     presence->output->policy(presence->context, &policy);
 }
 
-/* --- timers
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- timers ------------------------------------------------------------------------------------------------------- */
 
 bool driver_is_monitored(const struct person *person)
 {
@@ -312,9 +309,7 @@ void driver_rearm(struct person *person)
     arm_gps(person);
 }
 
-/* --- events
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 void driver_alive(struct person *person)
 {
@@ -401,9 +396,7 @@ void presence_restore(struct presence *presence, const Hansom__PresenceChange *c
     driver_rearm(person);
 }
 
-/* --- viewers
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- viewers ------------------------------------------------------------------------------------------------------ */
 
 static bool is_watched(struct person *person)
 {

@@ -39,8 +39,7 @@ struct throttle_bus {
     bool is_draining;
 };
 
-/* --- out
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- out ---------------------------------------------------------------------------------------------------------- */
 
 static void publish_item(struct throttle_bus *self, const char *booking_id, const Hansom__TrackingItem *item)
 {
@@ -124,8 +123,7 @@ static void on_verdict(void *context, enum fix_verdict verdict)
     metrics_add(((struct throttle_bus *)context)->metrics, METRIC_THROTTLE_FIXES, verdict, 0, 1);
 }
 
-/* --- time
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void count_changes(struct throttle_bus *self)
 {
@@ -165,8 +163,7 @@ static void on_batch_end(void *context)
     arm_due(context);
 }
 
-/* --- seeds
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- seeds -------------------------------------------------------------------------------------------------------- */
 
 static void seed_free(struct seed *seed)
 {
@@ -224,9 +221,7 @@ static void hold_for_seed(struct throttle_bus *self, Hansom__LocationBatch *batc
     seed->batches[seed->count++] = batch;
 }
 
-/* --- in
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- in ----------------------------------------------------------------------------------------------------------- */
 
 static bool ids_are_good(const Hansom__LocationBatch *batch)
 {
@@ -259,8 +254,7 @@ static void on_booking(void *context, const struct bus_message *message)
     hansom__booking__free_unpacked(booking, NULL);
 }
 
-/* --- partitions
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- partitions --------------------------------------------------------------------------------------------------- */
 
 static void on_lease(void *context, uint32_t partition, bool is_held)
 {
@@ -284,9 +278,7 @@ static void on_bus_state(void *context, enum bus_state state)
     lease_set_bus_state(self->leases, state);
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 bool throttle_bus_start(struct service *service, const struct throttle_settings *settings,
                         const struct policy_settings *policy, struct throttle_bus **bus_r, struct strbuf *error)

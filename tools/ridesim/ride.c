@@ -56,8 +56,7 @@ struct ride {
     bool is_driving;
 };
 
-/* --- backoffice
- * --------------------------------------------------------------------------------------------------------- */
+/* --- backoffice --------------------------------------------------------------------------------------------------- */
 
 static char *make_token(const struct simulation *simulation, const char *user, const char *role)
 {
@@ -102,8 +101,7 @@ static bool put_booking(const struct ride *ride, const char *status_text)
     return is_good;
 }
 
-/* --- the driver
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the driver --------------------------------------------------------------------------------------------------- */
 
 static char *driver_token(void *context)
 {
@@ -188,8 +186,7 @@ static void publish(struct ride *ride, size_t index, int64_t fix_ms)
     send_text(ride->driver, &text);
 }
 
-/* --- pacing
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- pacing ------------------------------------------------------------------------------------------------------- */
 
 /* At its own times, `speed` times as fast; with a rate, one point per 1/rate seconds, and its time is then. */
 static uint64_t due_us(const struct ride *ride, size_t index)
@@ -278,9 +275,7 @@ static void on_step(uv_timer_t *timer)
         arrive(ride);
 }
 
-/* --- riders
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- riders ------------------------------------------------------------------------------------------------------- */
 
 static char *rider_token(void *context)
 {
@@ -396,9 +391,7 @@ static void rider_closed(void *context, int code, bool will_retry)
 static const struct hansom_client_events driver_events = {driver_token, NULL, driver_frame, driver_closed};
 static const struct hansom_client_events rider_events = {rider_token, rider_opened, rider_frame, rider_closed};
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void init_timer(struct ride *ride, uv_timer_t *timer)
 {

@@ -231,9 +231,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     atomic_fetch_sub(&server->active, 1);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static bool start_daemon(struct http_server *server, struct strbuf *error)
 {
