@@ -13,8 +13,9 @@ import psycopg2
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from backoffice_world import API_KEY, World, wait_until  # noqa: E402
+from backoffice_world import API_KEY, World  # noqa: E402
 from nats_mini import Nats, decode, encode  # noqa: E402
+from waiting import wait_until  # noqa: E402
 
 STATUS = ["", "requested", "assigned", "driver_en_route_pickup", "driver_arrived", "in_progress", "completed",
           "cancelled"]
