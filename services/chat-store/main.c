@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "archive_floor.h"
 #include "archiver.h"
 #include "chat_store.h"
@@ -9,6 +7,7 @@
 #include "marks_archiver.h"
 #include "pg/migrate.h"
 #include "questions.h"
+#include "service/service_bus.h"
 
 static struct chat_store_settings settings;
 
@@ -44,12 +43,6 @@ static bool migrate(char **error_r)
 
 static bool connect_all(struct chat_store *store, char **error_r)
 {
-    const struct service_settings *common = service_settings(store->service);
-    const struct bus_config bus = {.url = common->nats_url,
-                                   .user = common->nats_user,
-                                   .password = common->nats_password,
-                                   .name = common->instance,
-                                   .replicas = (int)common->nats_replicas};
     uv_loop_t *loop = service_loop(store->service);
     if (!migrate(error_r))
         return false;
@@ -59,7 +52,7 @@ static bool connect_all(struct chat_store *store, char **error_r)
     if (store->query_pg == NULL)
         return false;
     pg_plan_once(store->query_pg);
-    store->bus = bus_create(loop, &bus, error_r);
+    store->bus = service_bus_create(store->service, error_r);
     return store->bus != NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "hub.h"
 #include "listener.h"
 #include "log/log.h"
+#include "service/service_bus.h"
 #include "user_watch.h"
 #include "ws_server.h"
 
@@ -77,14 +78,8 @@ static void on_booking_changed(void *context, struct booking_entry *entry)
 
 static bool start_bus(struct gateway *gateway, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(gateway->service);
-    struct bus_config config = {.url = common->nats_url,
-                                .user = common->nats_user,
-                                .password = common->nats_password,
-                                .name = common->instance,
-                                .replicas = (int)common->nats_replicas};
     char *reason = NULL;
-    gateway->bus = bus_create(gateway->loop, &config, &reason);
+    gateway->bus = service_bus_create(gateway->service, &reason);
     if (gateway->bus == NULL) {
         strbuf_append_string(error, reason);
         mem_free(reason);

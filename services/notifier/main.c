@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "ack_intake.h"
 #include "chat_watch.h"
 #include "core/templates.h"
@@ -10,6 +8,7 @@
 #include "notifier.h"
 #include "pg/migrate.h"
 #include "requests.h"
+#include "service/service_bus.h"
 #include "shared_token.h"
 #include "step_runner.h"
 #include "transfer.h"
@@ -80,12 +79,6 @@ static bool migrate(char **error_r)
 
 static bool connect_all(struct notifier *app, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(app->service);
-    const struct bus_config bus = {.url = common->nats_url,
-                                   .user = common->nats_user,
-                                   .password = common->nats_password,
-                                   .name = common->instance,
-                                   .replicas = (int)common->nats_replicas};
     uv_loop_t *loop = service_loop(app->service);
     char *reason = NULL;
     if (migrate(&reason))
@@ -93,7 +86,7 @@ static bool connect_all(struct notifier *app, struct strbuf *error)
     if (app->pg != NULL)
         app->request_pg = pg_create(loop, settings.postgres_url, 1, &reason);
     if (app->request_pg != NULL)
-        app->bus = bus_create(loop, &bus, &reason);
+        app->bus = service_bus_create(app->service, &reason);
     if (app->bus == NULL)
         strbuf_append_string(error, reason);
     mem_free(reason);

@@ -1,13 +1,13 @@
 #include "presence_bus.h"
 
 #include "base/clock.h"
-#include "bus/bus.h"
 #include "kv_keeper.h"
 #include "lease/lease.h"
 #include "log/log.h"
 #include "presence_core.h"
 #include "presence_metrics.h"
 #include "proto/subjects.h"
+#include "service/service_bus.h"
 #include "wire/wire.h"
 
 #define SERVICE_NAME "presence"
@@ -471,14 +471,8 @@ static void start_parts(struct presence_bus *self, const struct presence_setting
 bool presence_bus_start(struct service *service, const struct presence_settings *settings,
                         const struct policy_settings *policy, struct presence_bus **bus_r, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(service);
-    struct bus_config config = {.url = common->nats_url,
-                                .user = common->nats_user,
-                                .password = common->nats_password,
-                                .name = common->instance,
-                                .replicas = (int)common->nats_replicas};
     char *reason = NULL;
-    struct bus *bus = bus_create(service_loop(service), &config, &reason);
+    struct bus *bus = service_bus_create(service, &reason);
     if (bus == NULL) {
         strbuf_append_string(error, reason);
         mem_free(reason);

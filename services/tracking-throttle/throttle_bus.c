@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/hashmap.h"
-#include "bus/bus.h"
 #include "lease/lease.h"
 #include "log/log.h"
 #include "proto/subjects.h"
+#include "service/service_bus.h"
 #include "throttle.h"
 #include "throttle_metrics.h"
 #include "wire/wire.h"
@@ -283,14 +283,8 @@ static void on_bus_state(void *context, enum bus_state state)
 bool throttle_bus_start(struct service *service, const struct throttle_settings *settings,
                         const struct policy_settings *policy, struct throttle_bus **bus_r, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(service);
-    struct bus_config config = {.url = common->nats_url,
-                                .user = common->nats_user,
-                                .password = common->nats_password,
-                                .name = common->instance,
-                                .replicas = (int)common->nats_replicas};
     char *reason = NULL;
-    struct bus *bus = bus_create(service_loop(service), &config, &reason);
+    struct bus *bus = service_bus_create(service, &reason);
     if (bus == NULL) {
         strbuf_append_string(error, reason);
         mem_free(reason);
@@ -313,7 +307,8 @@ bool throttle_bus_start(struct service *service, const struct throttle_settings 
     self->due.data = self;
     service_set_condition(service, "nats", false);
     self->bookings = bus_subscribe(bus, "$KV." BUCKET_BOOKINGS ".*", NULL, on_booking, self);
-    self->leases = lease_set_create(bus, service_loop(service), SERVICE_NAME, common->instance, on_lease, self);
+    self->leases =
+        lease_set_create(bus, service_loop(service), SERVICE_NAME, service_settings(service)->instance, on_lease, self);
     bus_on_batch_end(bus, on_batch_end, self);
     bus_on_state(bus, on_bus_state, self);
     *bus_r = self;
