@@ -68,13 +68,20 @@ def unknown_metrics(path, text, known):
             yield f"{path}: there is no metric {name}"
 
 
+def without_code(text):
+    """Without blocks of code."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def anchors(text):
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """What a heading can be linked by; the second of the same words has -1 behind it."""
+    names = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+             for heading in re.findall(r"^#+ (.*)$", without_code(text), re.MULTILINE)]
+    return {name if names.index(name) == at else f"{name}-{names[:at].count(name)}" for at, name in enumerate(names)}
 
 
 def broken_links(path, text):
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "`", without_code(text))):
         if re.match(r"[a-z]+:", target):
             continue
         name, _, anchor = target.partition("#")
