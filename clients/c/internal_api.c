@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 
 #include "base/file.h"
+#include "base/json_writer.h"
 
 #define TIMEOUT_MS 15000L
 #define CONNECT_TIMEOUT_MS 3000L
@@ -94,15 +95,58 @@ long internal_api_call(const struct internal_api *api, const char *method, const
     return status;
 }
 
-void internal_api_print_failure(long status, const struct strbuf *answer, const char *error)
+/* mem_free */
+static char *failure_text(long status, const struct strbuf *answer, const char *error)
 {
-    if (status == 0) {
-        fprintf(stderr, "hansom: %s\n", error);
-        return;
-    }
+    if (status == 0)
+        return mem_strdup(error);
+    struct strbuf text;
+    strbuf_init(&text, 128);
     cJSON *problem = cJSON_ParseWithLength(answer->data, answer->length);
     const char *detail = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "detail"));
     const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "code"));
-    fprintf(stderr, "hansom: HTTP %ld %s: %s\n", status, code != NULL ? code : "", detail != NULL ? detail : "");
+    strbuf_appendf(&text, "HTTP %ld %s: %s", status, code != NULL ? code : "", detail != NULL ? detail : "");
     cJSON_Delete(problem);
+    return text.data;
+}
+
+void internal_api_print_failure(long status, const struct strbuf *answer, const char *error)
+{
+    char *text = failure_text(status, answer, error);
+    fprintf(stderr, "hansom: %s\n", text);
+    mem_free(text);
+}
+
+static void write_session(const struct internal_session *session, struct strbuf *body)
+{
+    struct json_writer json;
+    json_writer_init(&json, body);
+    json_begin_object(&json);
+    json_kv_string(&json, "user_id", session->user);
+    json_kv_string(&json, "role", session->role);
+    json_kv_string(&json, "platform", session->platform);
+    if (session->ttl_s > 0)
+        json_kv_int(&json, "ttl_s", session->ttl_s);
+    json_end_object(&json);
+}
+
+char *internal_api_open_session(const struct internal_api *api, const struct internal_session *session, char **error_r)
+{
+    struct strbuf body, answer;
+    char *error = NULL, *token = NULL;
+    strbuf_init(&body, 128);
+    strbuf_init(&answer, 1024);
+    write_session(session, &body);
+    long status = internal_api_call(api, "POST", "/v1/sessions", body.data, &answer, &error);
+    cJSON *root = status == 201 ? cJSON_ParseWithLength(answer.data, answer.length) : NULL;
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "access_token"));
+    if (text != NULL)
+        token = mem_strdup(text);
+    else
+        *error_r = failure_text(status, &answer, error);
+    cJSON_Delete(root);
+    mem_free(error);
+    strbuf_finish(&body);
+    strbuf_finish(&answer);
+    return token;
 }

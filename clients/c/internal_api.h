@@ -18,6 +18,13 @@ void internal_api_defaults(struct internal_api *api);
 long internal_api_call(const struct internal_api *api, const char *method, const char *path, const char *body,
                        struct strbuf *answer, char **error_r);
 
+struct internal_session {
+    const char *user, *role, *platform;
+    long ttl_s; /* of the access token; 0: as backoffice likes */
+};
+/* Opens a session. Its access token (mem_free); NULL with *error_r (mem_free). */
+char *internal_api_open_session(const struct internal_api *api, const struct internal_session *session, char **error_r);
+
 /* Says on stderr why a call failed: the transport's error, or the detail of the problem+json answer. */
 void internal_api_print_failure(long status, const struct strbuf *answer, const char *error);
 

@@ -43,8 +43,7 @@ static cJSON *decode_object(const char *text, size_t length)
     return NULL;
 }
 
-/* --- signature
- * -------------------------------------------------------------------------------------------------------- */
+/* --- signature ---------------------------------------------------------------------------------------------------- */
 
 /* JWS has r and s side by side (RFC 7518 3.4), OpenSSL wants them in DER. */
 static bool verify_es256(EVP_PKEY *key, const struct parts *parts, const struct strbuf *signature)
@@ -132,8 +131,7 @@ static bool check_signature(const struct key_set *keys, const struct parts *part
     return is_verified;
 }
 
-/* --- claims
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- claims ------------------------------------------------------------------------------------------------------- */
 
 /* Whole seconds; absent: *seconds_r is untouched and is_required decides. */
 static bool read_seconds(const cJSON *claims, const char *name, bool is_required, int64_t *seconds_r)
@@ -193,7 +191,7 @@ static const char *read_identity(const cJSON *claims, struct principal *principa
     const char *role = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(claims, "role"));
     const cJSON *platform = cJSON_GetObjectItemCaseSensitive(claims, "platform");
     const cJSON *token_id = cJSON_GetObjectItemCaseSensitive(claims, "jti");
-    if (user_id == NULL || !id_is_valid(user_id, strlen(user_id)))
+    if (user_id == NULL || !is_id(user_id))
         return "sub";
     principal->role = role == NULL ? 0 : (int)role_from_text(role);
     if (principal->role == 0)

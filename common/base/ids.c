@@ -18,6 +18,11 @@ bool id_is_valid(const char *text, size_t length)
     return true;
 }
 
+bool is_id(const char *text)
+{
+    return id_is_valid(text, strlen(text));
+}
+
 /* Offset basis and prime of FNV-1a, 64 bit (Fowler, Noll, Vo; draft-eastlake-fnv). */
 uint64_t hash_fnv1a64(const void *bytes, size_t length)
 {

@@ -10,6 +10,8 @@
 
 /* [A-Za-z0-9_-]{1,64}, PROTOCOL section 4. */
 bool id_is_valid(const char *text, size_t length);
+/* The same, of a string. */
+bool is_id(const char *text);
 /* FNV-1a, 64 bit. */
 uint64_t hash_fnv1a64(const void *bytes, size_t length);
 /* 0..PARTITION_COUNT-1; part of the bus contract: every service must agree. */

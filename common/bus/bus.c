@@ -50,8 +50,7 @@ static bool queue_take_all(struct bus *bus)
     return taken.count > 0;
 }
 
-/* --- callbacks on nats.c's threads ----------------------------------------------------------------------------------
- */
+/* --- callbacks on nats.c's threads -------------------------------------------------------------------------------- */
 
 static void on_nats_message(natsConnection *nats, natsSubscription *nats_subscription, natsMsg *message, void *closure)
 {
@@ -105,8 +104,7 @@ static void on_nats_error(natsConnection *nats, natsSubscription *nats_subscript
     LOG_WARN("bus_error", LOG_STR("error", natsStatus_GetText(status)), LOG_INT("dropped", dropped));
 }
 
-/* --- messages on the loop -------------------------------------------------------------------------------------------
- */
+/* --- messages on the loop ----------------------------------------------------------------------------------------- */
 
 static const char *header(natsMsg *raw, const char *name)
 {
@@ -224,8 +222,7 @@ static void on_wake(uv_async_t *wake)
         bus->on_batch_end(bus->on_batch_end_context);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static natsStatus set_servers(natsOptions *options, const char *url)
 {
@@ -387,8 +384,7 @@ void bus_on_batch_end(struct bus *bus, bus_batch_cb *callback, void *context)
     bus->on_batch_end_context = context;
 }
 
-/* --- subscribe and publish
- * ---------------------------------------------------------------------------------------------- */
+/* --- subscribe and publish ---------------------------------------------------------------------------------------- */
 
 struct bus_subscription *bus_subscribe(struct bus *bus, const char *subject, const char *queue,
                                        bus_message_cb *callback, void *context)

@@ -35,7 +35,12 @@ struct bus_ack_subject bus_ack_subject(const char *reply)
     };
 }
 
-static uint64_t json_uint_field(const cJSON *object, const char *name)
+cJSON *bus_json(natsMsg *message)
+{
+    return cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+}
+
+uint64_t bus_json_uint(const cJSON *object, const char *name)
 {
     const cJSON *field = cJSON_GetObjectItemCaseSensitive(object, name);
     return cJSON_IsNumber(field) && field->valuedouble > 0 ? (uint64_t)field->valuedouble : 0;
@@ -43,20 +48,20 @@ static uint64_t json_uint_field(const cJSON *object, const char *name)
 
 static enum bus_status ack_error(const cJSON *error)
 {
-    if (json_uint_field(error, "err_code") == ERR_WRONG_LAST_SEQUENCE)
+    if (bus_json_uint(error, "err_code") == ERR_WRONG_LAST_SEQUENCE)
         return BUS_CONFLICT;
-    LOG_WARN("bus_store_refused", LOG_INT("err_code", json_uint_field(error, "err_code")),
+    LOG_WARN("bus_store_refused", LOG_INT("err_code", bus_json_uint(error, "err_code")),
              LOG_STR("error", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "description"))));
     return BUS_ERROR;
 }
 
 static enum bus_status parse_ack(natsMsg *message, struct bus_ack *ack_r)
 {
-    cJSON *root = cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    cJSON *root = bus_json(message);
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
     enum bus_status status = root == NULL ? BUS_ERROR : error != NULL ? ack_error(error) : BUS_OK;
     if (status == BUS_OK) {
-        ack_r->sequence = json_uint_field(root, "seq");
+        ack_r->sequence = bus_json_uint(root, "seq");
         ack_r->is_duplicate = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "duplicate"));
     }
     cJSON_Delete(root);
@@ -185,9 +190,7 @@ struct bus_request *bus_delete_sequence(struct bus *bus, const char *stream, uin
 
 static void on_purged(struct bus_request *request, enum bus_status status, natsMsg *message)
 {
-    cJSON *root = status == BUS_OK
-                      ? cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message))
-                      : NULL;
+    cJSON *root = status == BUS_OK ? bus_json(message) : NULL;
     if (status == BUS_OK && !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "success")))
         status = BUS_ERROR;
     cJSON_Delete(root);
@@ -209,15 +212,13 @@ struct bus_request *bus_purge_subject(struct bus *bus, const char *stream, const
 static void on_info(struct bus_request *request, enum bus_status status, natsMsg *message)
 {
     struct bus_consumer_info info = {0};
-    cJSON *root = status == BUS_OK
-                      ? cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message))
-                      : NULL;
+    cJSON *root = status == BUS_OK ? bus_json(message) : NULL;
     if (status == BUS_OK && (root == NULL || cJSON_GetObjectItemCaseSensitive(root, "error") != NULL))
         status = BUS_ERROR;
-    info.ack_floor = json_uint_field(cJSON_GetObjectItemCaseSensitive(root, "ack_floor"), "stream_seq");
-    info.delivered = json_uint_field(cJSON_GetObjectItemCaseSensitive(root, "delivered"), "stream_seq");
-    info.pending = json_uint_field(root, "num_pending");
-    info.outstanding = json_uint_field(root, "num_ack_pending");
+    info.ack_floor = bus_json_uint(cJSON_GetObjectItemCaseSensitive(root, "ack_floor"), "stream_seq");
+    info.delivered = bus_json_uint(cJSON_GetObjectItemCaseSensitive(root, "delivered"), "stream_seq");
+    info.pending = bus_json_uint(root, "num_pending");
+    info.outstanding = bus_json_uint(root, "num_ack_pending");
     cJSON_Delete(root);
     request->callback.info(request->context, status, status == BUS_OK ? &info : NULL);
 }

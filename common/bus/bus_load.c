@@ -69,13 +69,6 @@ static void on_load_message(void *context, const struct bus_message *message)
     finish_if_complete(load);
 }
 
-static uint64_t number_at(const cJSON *root, const char *object, const char *name)
-{
-    const cJSON *owner = object == NULL ? root : cJSON_GetObjectItemCaseSensitive(root, object);
-    const cJSON *field = cJSON_GetObjectItemCaseSensitive(owner, name);
-    return cJSON_IsNumber(field) && field->valuedouble > 0 ? (uint64_t)field->valuedouble : 0;
-}
-
 static void on_consumer_created(struct bus_request *request, enum bus_status status, natsMsg *message)
 {
     struct bus_load *load = request->context;
@@ -84,9 +77,10 @@ static void on_consumer_created(struct bus_request *request, enum bus_status sta
         load_finish(load, status);
         return;
     }
-    cJSON *root = cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    cJSON *root = bus_json(message);
     bool is_refused = root == NULL || cJSON_GetObjectItemCaseSensitive(root, "error") != NULL;
-    load->expected = number_at(root, NULL, "num_pending") + number_at(root, "delivered", "consumer_seq");
+    load->expected = bus_json_uint(root, "num_pending") +
+                     bus_json_uint(cJSON_GetObjectItemCaseSensitive(root, "delivered"), "consumer_seq");
     cJSON_Delete(root);
     if (is_refused) {
         load_finish(load, BUS_ERROR);

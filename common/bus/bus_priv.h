@@ -105,6 +105,12 @@ struct bus_ack_subject {
 };
 struct bus_ack_subject bus_ack_subject(const char *reply);
 
+struct cJSON;
+/* bus_jetstream.c: an answer of JetStream (cJSON_Delete); NULL: it is no JSON. */
+struct cJSON *bus_json(natsMsg *message);
+/* 0: it is not there, or no positive number. */
+uint64_t bus_json_uint(const struct cJSON *object, const char *name);
+
 /* bus_request.c */
 void bus_requests_init(struct bus *bus);
 void bus_requests_finish(struct bus *bus);

@@ -108,7 +108,7 @@ static void try_later(struct bus_topology *topology)
 /* 0: no error in the answer. */
 static int error_code(natsMsg *message)
 {
-    cJSON *root = cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    cJSON *root = bus_json(message);
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
     const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "err_code");
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(error, "description");
@@ -122,7 +122,7 @@ static int error_code(natsMsg *message)
 /* When the stream was made tells it apart from a later one of the same name. */
 static void note_epoch(struct bus_topology *topology, natsMsg *message)
 {
-    cJSON *root = cJSON_ParseWithLength(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    cJSON *root = bus_json(message);
     const char *created = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "created"));
     int64_t created_ms = 0;
     if (created == NULL || !rfc3339_parse(created, strlen(created), &created_ms))

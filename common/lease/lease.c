@@ -72,8 +72,7 @@ static void partition_subject(const struct lease_set *set, uint32_t number, char
     snprintf(buffer, SUBJECT_SIZE, KEY_PREFIX "%s.%u", set->service, number);
 }
 
-/* --- holding ---------------------------------------------------------------------------------------------------------
- */
+/* --- holding ------------------------------------------------------------------------------------------------------ */
 
 static void set_held(struct partition *partition, bool is_held)
 {
@@ -147,8 +146,7 @@ static void give_back(struct partition *partition, uint64_t now_ms)
         bus_delete_sequence(set->bus, STREAM_LEASES, revision, REQUEST_TIMEOUT_MS, on_deleted, partition);
 }
 
-/* --- members
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- members ------------------------------------------------------------------------------------------------------ */
 
 static void member_seen(struct lease_set *set, const char *name, uint64_t now_ms)
 {
@@ -213,8 +211,7 @@ static void announce_self(struct lease_set *set, uint64_t now_ms)
         bus_store(set->bus, subject, NULL, BUS_ANY_REVISION, "alive", 5, REQUEST_TIMEOUT_MS, on_member_stored, set);
 }
 
-/* --- what others do
- * -------------------------------------------------------------------------------------------------------- */
+/* --- what others do ----------------------------------------------------------------------------------------------- */
 
 static void owner_seen(struct lease_set *set, uint32_t number, const char *owner, uint64_t revision, uint64_t now_ms)
 {
@@ -275,8 +272,7 @@ static void on_loaded(void *context, enum bus_status status)
         tick(set);
 }
 
-/* --- the tick
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the tick ----------------------------------------------------------------------------------------------------- */
 
 static void drop_stale(struct lease_set *set, uint64_t now_ms)
 {
@@ -342,9 +338,7 @@ static void on_tick(uv_timer_t *timer)
     tick(timer->data);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 struct lease_set *lease_set_create(struct bus *bus, uv_loop_t *loop, const char *service, const char *instance,
                                    lease_change_cb *callback, void *context)

@@ -288,6 +288,12 @@ void *pg_value_bytes(const struct pg_result *result, size_t row, size_t column, 
     return bytes;
 }
 
+const char *number_text(char text[NUMBER_SIZE], int64_t value)
+{
+    snprintf(text, NUMBER_SIZE, "%lld", (long long)value);
+    return text;
+}
+
 int64_t pg_value_int(const struct pg_result *result, size_t row, size_t column)
 {
     const char *text = pg_value(result, row, column);

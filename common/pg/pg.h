@@ -42,6 +42,10 @@ void pg_query(struct pg *pg, const char *sql, size_t parameter_count, const char
 void pg_query_prepared(struct pg *pg, const char *sql, size_t parameter_count, const char *const *parameters,
                        uint32_t timeout_ms, pg_result_cb *callback, void *context);
 
+#define NUMBER_SIZE 24
+/* Decimal text, for a parameter. */
+const char *number_text(char text[NUMBER_SIZE], int64_t value);
+
 size_t pg_row_count(const struct pg_result *result);
 /* Rows that an INSERT, UPDATE or DELETE touched. */
 size_t pg_affected(const struct pg_result *result);

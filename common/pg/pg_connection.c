@@ -331,9 +331,7 @@ bool pg_connection_send(struct pg_connection *connection, struct pg_query *query
     return true;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 void pg_connection_init(struct pg_connection *connection, struct pg *pg, unsigned index)
 {

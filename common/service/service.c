@@ -9,10 +9,10 @@
 #include "service/service_priv.h"
 
 #define HEARTBEAT_MS 500
+#define DRAIN_POLL_MS 20
 #define CLOSE_TURNS_MAX 1000
 
-/* --- what services ask
- * ------------------------------------------------------------------------------------------------ */
+/* --- what services ask -------------------------------------------------------------------------------------------- */
 
 uv_loop_t *service_loop(struct service *service)
 {
@@ -76,8 +76,7 @@ void service_set_condition(struct service *service, const char *name, bool is_me
     }
 }
 
-/* --- the end
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 void service_drained(struct service *service)
 {
@@ -98,6 +97,13 @@ static void on_drain_deadline(uv_timer_t *timer)
     uv_stop(&service->loop);
 }
 
+static void on_drain_poll(uv_timer_t *timer)
+{
+    struct service *service = timer->data;
+    if (service->app->is_drained(service->app_object))
+        service_drained(service);
+}
+
 static void on_end_signal(uv_signal_t *handle, int number)
 {
     struct service *service = handle->data;
@@ -112,6 +118,8 @@ static void on_end_signal(uv_signal_t *handle, int number)
     }
     uv_timer_start(&service->drain_deadline, on_drain_deadline, (uint64_t)service->settings.drain_timeout_ms, 0);
     service->app->drain(service->app_object);
+    if (service->app->is_drained != NULL)
+        uv_timer_start(&service->drain_poll, on_drain_poll, 0, DRAIN_POLL_MS);
 }
 
 static void on_reload_signal(uv_signal_t *handle, int number)
@@ -123,8 +131,7 @@ static void on_reload_signal(uv_signal_t *handle, int number)
         service->app->reload(service->app_object);
 }
 
-/* --- the beginning
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the beginning ------------------------------------------------------------------------------------------------ */
 
 static void on_heartbeat(uv_timer_t *timer)
 {
@@ -156,6 +163,8 @@ static void start_loop(struct service *service)
     start_signal(service, &service->sighup, on_reload_signal, SIGHUP);
     uv_timer_init(&service->loop, &service->drain_deadline);
     service->drain_deadline.data = service;
+    uv_timer_init(&service->loop, &service->drain_poll);
+    service->drain_poll.data = service;
     uv_timer_init(&service->loop, &service->heartbeat);
     service->heartbeat.data = service;
     on_heartbeat(&service->heartbeat);
@@ -175,6 +184,7 @@ static void stop_loop(struct service *service)
     uv_close((uv_handle_t *)&service->sigint, NULL);
     uv_close((uv_handle_t *)&service->sighup, NULL);
     uv_close((uv_handle_t *)&service->drain_deadline, NULL);
+    uv_close((uv_handle_t *)&service->drain_poll, NULL);
     uv_close((uv_handle_t *)&service->heartbeat, NULL);
     for (int i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&service->loop); i++)
         uv_run(&service->loop, UV_RUN_NOWAIT);

@@ -43,9 +43,11 @@ struct service_app {
     /* Everything up to listening; false: `error` says what is missing, and what was started is undone by start
      * itself. The object made goes to *app_r and is passed to the other functions. */
     bool (*start)(struct service *service, void **app_r, struct strbuf *error);
-    /* Begin to drain: not ready, stop accepting, tell clients. Call service_drained when nothing is left. May be NULL.
-     */
+    /* Begin to drain: not ready, stop accepting, tell clients. Call service_drained when nothing is left, or let
+     * is_drained say it. May be NULL. */
     void (*drain)(void *app);
+    /* Asked every 20 ms once it drains; may be NULL. */
+    bool (*is_drained)(void *app);
     /* Undo start, in reverse order. The loop still turns once afterwards for close callbacks. */
     void (*stop)(void *app);
     /* SIGHUP, after the reloadable settings were replaced; may be NULL. */

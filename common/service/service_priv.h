@@ -19,7 +19,7 @@ struct service {
     void *app_object;
     uv_loop_t loop;
     uv_signal_t sigterm, sigint, sighup;
-    uv_timer_t heartbeat, drain_deadline;
+    uv_timer_t heartbeat, drain_deadline, drain_poll;
     struct metrics *metrics;
     struct service_settings settings;
     struct settings_group groups[1 + SERVICE_GROUPS_MAX]; /* the common ones first */

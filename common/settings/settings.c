@@ -113,7 +113,7 @@ static void explain_allowed(const struct setting *row, struct strbuf *out)
     switch (row->type) {
     case SETTING_TYPE_INT:
     case SETTING_TYPE_DOUBLE:
-        strbuf_appendf(out, "must be a%s from %.10g to %.10g", row->type == SETTING_TYPE_INT ? "n integer" : " number",
+        strbuf_appendf(out, "must be a%s from %.15g to %.15g", row->type == SETTING_TYPE_INT ? "n integer" : " number",
                        row->min, row->max);
         break;
     case SETTING_TYPE_BOOL:

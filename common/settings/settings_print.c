@@ -11,7 +11,7 @@ static const char *type_name(enum setting_type type)
 static void append_range(const struct setting *row, struct strbuf *out)
 {
     if (row->type == SETTING_TYPE_INT || row->type == SETTING_TYPE_DOUBLE)
-        strbuf_appendf(out, "%.10g to %.10g", row->min, row->max);
+        strbuf_appendf(out, "%.15g to %.15g", row->min, row->max);
     else if (row->type == SETTING_TYPE_ENUM)
         for (int i = 0; row->values[i] != NULL; i++)
             strbuf_appendf(out, "%s%s", i > 0 ? "|" : "", row->values[i]);
@@ -85,20 +85,41 @@ void settings_print(const struct settings_group *groups, size_t group_count, str
     }
 }
 
+/* A bar would begin the next cell. */
+static void append_cell(const char *content, struct strbuf *out)
+{
+    for (const char *c = content; *c != '\0'; c++) {
+        if (*c == '|')
+            strbuf_append_char(out, '\\');
+        strbuf_append_char(out, *c);
+    }
+}
+
+static void append_markdown(const struct setting *row, struct strbuf *out)
+{
+    struct strbuf range;
+    strbuf_init(&range, 64);
+    append_range(row, &range);
+    strbuf_appendf(out, "| `%s` | ", row->name);
+    append_cell(range.data, out);
+    strbuf_appendf(out, " | %s | ", row->unit);
+    append_cell(row->default_text, out);
+    strbuf_append_string(out, " | ");
+    append_cell(row->help, out);
+    strbuf_finish(&range);
+    if ((row->flags & SETTING_REQUIRED) != 0)
+        strbuf_append_string(out, ". Required");
+    if ((row->flags & SETTING_SECRET) != 0)
+        strbuf_appendf(out, ". Secret: also as `%s_file`", row->name);
+    if ((row->flags & SETTING_RELOADABLE) != 0)
+        strbuf_append_string(out, ". SIGHUP applies a change");
+    strbuf_append_string(out, " |\n");
+}
+
 void settings_markdown(const struct settings_group *groups, size_t group_count, struct strbuf *out)
 {
     strbuf_append_string(out, "| setting | allowed | unit | default | what |\n|---|---|---|---|---|\n");
-    for (size_t g = 0; g < group_count; g++) {
-        for (size_t i = 0; i < groups[g].count; i++) {
-            const struct setting *row = &groups[g].rows[i];
-            struct strbuf range;
-            strbuf_init(&range, 64);
-            append_range(row, &range);
-            for (char *bar; (bar = strchr(range.data, '|')) != NULL;)
-                *bar = '/';
-            strbuf_appendf(out, "| `%s` | %s | %s | %s | %s%s |\n", row->name, range.data, row->unit, row->default_text,
-                           row->help, (row->flags & SETTING_SECRET) != 0 ? " (secret: also as `_file`)" : "");
-            strbuf_finish(&range);
-        }
-    }
+    for (size_t g = 0; g < group_count; g++)
+        for (size_t i = 0; i < groups[g].count; i++)
+            append_markdown(&groups[g].rows[i], out);
 }

@@ -79,7 +79,7 @@ bool decode_id(struct decoder *decoder, const char *name, bool is_required, char
     const char *id = NULL;
     if (!decode_string(decoder, name, is_required, ID_LENGTH_MAX, &id))
         return false;
-    if (!id_is_valid(id, strlen(id)))
+    if (!is_id(id))
         return decode_fail(decoder, name, "must be 1 to 64 of A-Z a-z 0-9 _ -");
     *id_r = (char *)id;
     return true;

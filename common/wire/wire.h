@@ -68,8 +68,7 @@ const char *receipt_kind_text(Hansom__ReceiptKind kind);
 Hansom__ReceiptKind receipt_kind_from_text(const char *text);
 const char *chat_event_text(Hansom__ChatEvent event);
 
-/* --- channels ------------------------------------------------------------------------------------------------------
- */
+/* --- channels ----------------------------------------------------------------------------------------------------- */
 
 enum channel_kind {
     CHANNEL_TRACKING,         /* booking.{id}.tracking */
@@ -90,8 +89,7 @@ MUST_CHECK bool channel_parse(const char *text, size_t length, struct channel_na
 /* Does a scope's pattern ("booking.*.tracking", "user.U.>") cover the channel? `*` one segment, final `>` the rest. */
 bool channel_matches(const char *pattern, const char *channel);
 
-/* --- frames from clients ---------------------------------------------------------------------------------------------
- */
+/* --- frames from clients ------------------------------------------------------------------------------------------ */
 
 enum client_op {
 #define CLIENT_OP(name) OP_##name,
@@ -125,8 +123,7 @@ MUST_CHECK bool client_frame_parse(const char *text, size_t length, struct clien
                                    size_t error_size);
 void client_frame_finish(struct client_frame *frame);
 
-/* --- payloads from clients
- * ---------------------------------------------------------------------------------------------- */
+/* --- payloads from clients ---------------------------------------------------------------------------------------- */
 
 #define LOCATION_BATCH_MAX 60
 /*
@@ -177,8 +174,7 @@ MUST_CHECK bool chat_item_decode(const struct cJSON *data, const char *booking_i
                                  char *error, size_t error_size);
 void chat_item_finish(Hansom__ChatItem *item);
 
-/* --- payloads to clients
- * -------------------------------------------------------------------------------------------------- */
+/* --- payloads to clients ------------------------------------------------------------------------------------------ */
 /* Each writes one JSON object with exactly the fields of PROTOCOL section 4. */
 void tracking_item_write(struct json_writer *json, const Hansom__TrackingItem *item);
 /* driver_location_update of a position, for "last known location". */
@@ -203,8 +199,7 @@ uint64_t epoch_parse(const char *text);
 /* The fields of a policy after what the caller has begun: heartbeat_interval_ms, max_updates_per_second, … */
 void policy_fields_write(struct json_writer *json, const Hansom__DriverPolicy *policy);
 
-/* --- protobuf
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- protobuf ----------------------------------------------------------------------------------------------------- */
 /* Packs any generated message to the end of the buffer. */
 void message_pack(struct strbuf *out, const ProtobufCMessage *message);
 #define MESSAGE_PACK(out, pointer) message_pack(out, &(pointer)->base)

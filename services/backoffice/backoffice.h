@@ -21,9 +21,8 @@ struct backoffice {
     struct outbox *outbox;
     struct message_outbox *message_outbox;
     struct token_refresher *refresher;
-    struct housekeeping *housekeeping;
+    struct pg_job *housekeeping;
     struct http_server *http;
-    uv_timer_t drain_timer;
 };
 
 static inline uint32_t query_timeout_ms(const struct backoffice *app)

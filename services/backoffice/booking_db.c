@@ -4,8 +4,6 @@
 #include "proto/subjects.h"
 #include "wire/wire.h"
 
-#define NUMBER_SIZE 24
-
 void booking_from_row(const struct pg_result *result, size_t row, struct booking *booking_r)
 {
     *booking_r = (struct booking){
@@ -28,12 +26,6 @@ void booking_db_read(struct backoffice *app, const char *booking_id, pg_result_c
              ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
 }
 
-static const char *number(char text[NUMBER_SIZE], int64_t value)
-{
-    snprintf(text, NUMBER_SIZE, "%lld", (long long)value);
-    return text;
-}
-
 #define QUEUE ", " QUEUE_MESSAGES("EXISTS (SELECT FROM written)", "9", "10", "11", "6") " SELECT count(*) FROM written"
 static const char insert_sql[] =
     "WITH written AS (INSERT INTO bookings (" BOOKING_COLUMNS ") VALUES ($1, $2, $3, $4, $5::bigint, $7::bigint, "
@@ -54,10 +46,10 @@ void booking_db_write(struct backoffice *app, const struct booking *booking, con
         booking->client_id,
         *booking->driver_id == '\0' ? NULL : booking->driver_id,
         booking_status_text(booking->status),
-        number(version, (int64_t)booking->version),
-        number(updated, booking->updated_at_ms),
-        number(created, booking->created_at_ms),
-        booking->ended_at_ms == 0 ? NULL : number(ended, booking->ended_at_ms),
+        number_text(version, (int64_t)booking->version),
+        number_text(updated, booking->updated_at_ms),
+        number_text(created, booking->created_at_ms),
+        booking->ended_at_ms == 0 ? NULL : number_text(ended, booking->ended_at_ms),
         rows.subjects.text.data,
         rows.ids.text.data,
         rows.payloads.text.data,

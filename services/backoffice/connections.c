@@ -3,6 +3,7 @@
 #include "backoffice.h"
 #include "log/log.h"
 #include "pg/migrate.h"
+#include "service/service_bus.h"
 
 static void on_pg_state(void *context, bool is_connected)
 {
@@ -35,16 +36,10 @@ bool connections_open(struct backoffice *app, char **error_r)
 {
     if (!migrate(app->settings, error_r))
         return false;
-    const struct service_settings *common = service_settings(app->service);
-    const struct bus_config bus = {.url = common->nats_url,
-                                   .user = common->nats_user,
-                                   .password = common->nats_password,
-                                   .name = common->instance,
-                                   .replicas = (int)common->nats_replicas};
     uv_loop_t *loop = service_loop(app->service);
     app->pg = pg_create(loop, app->settings->postgres_url, (unsigned)app->settings->postgres_connections, error_r);
     if (app->pg != NULL)
-        app->bus = bus_create(loop, &bus, error_r);
+        app->bus = service_bus_create(app->service, error_r);
     return app->bus != NULL;
 }
 

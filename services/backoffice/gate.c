@@ -1,7 +1,5 @@
 #include "gate.h"
 
-#include <cjson/cJSON.h>
-
 #include "auth/auth.h"
 #include "backoffice.h"
 #include "base/file.h"
@@ -11,6 +9,7 @@
 #include "idempotency.h"
 #include "log/log.h"
 #include "routes.h"
+#include "wire/wire.h"
 
 #define API_KEYS_MAX 32
 #define API_KEY_LENGTH_MIN 16
@@ -199,9 +198,9 @@ void gate_admit(void *context, struct exchange *exchange, const char *method, co
 static bool read_json(struct exchange *exchange)
 {
     const struct strbuf *body = &exchange->body;
-    if (strlen(body->data) == body->length && utf8_is_valid(body->data, body->length))
-        exchange->json = cJSON_ParseWithLengthOpts(body->data, body->length + 1, NULL, true);
-    if (cJSON_IsObject(exchange->json))
+    if (utf8_is_valid(body->data, body->length))
+        exchange->json = json_object_parse(body->data, body->length);
+    if (exchange->json != NULL)
         return true;
     exchange_fail(exchange, ERROR_bad_request, "body: must be one JSON object");
     return false;

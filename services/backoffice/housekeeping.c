@@ -8,11 +8,6 @@
 /* An expired session is kept this long for questions. */
 #define SESSION_KEEP_MS (7 * 86400000LL)
 
-struct housekeeping {
-    struct backoffice *app;
-    uv_timer_t timer;
-};
-
 static void on_deleted(void *context, enum pg_status status, const struct pg_result *result)
 {
     (void)context;
@@ -25,15 +20,14 @@ static void on_deleted(void *context, enum pg_status status, const struct pg_res
 /* Bounded, so that it never stands in the way. */
 static void delete_before(struct backoffice *app, const char *sql, int64_t before_ms)
 {
-    char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)before_ms);
-    const char *const parameters[] = {text};
+    char text[NUMBER_SIZE];
+    const char *const parameters[] = {number_text(text, before_ms)};
     pg_query(app->pg, sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_deleted, NULL);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void run(void *context)
 {
-    struct backoffice *app = ((struct housekeeping *)timer->data)->app;
+    struct backoffice *app = context;
     int64_t now_ms = clock_wall_ms();
     delete_before(app,
                   "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys "
@@ -49,25 +43,7 @@ static void on_timer(uv_timer_t *timer)
                   now_ms - app->settings->event_ids_keep_days * 86400000LL);
 }
 
-struct housekeeping *housekeeping_create(struct backoffice *app)
+struct pg_job *housekeeping_create(struct backoffice *app)
 {
-    struct housekeeping *housekeeping = mem_alloc(sizeof(*housekeeping));
-    housekeeping->app = app;
-    uv_timer_init(service_loop(app->service), &housekeeping->timer);
-    housekeeping->timer.data = housekeeping;
-    uv_timer_start(&housekeeping->timer, on_timer, INTERVAL_MS, INTERVAL_MS);
-    return housekeeping;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
-void housekeeping_destroy(struct housekeeping **housekeeping_pointer)
-{
-    struct housekeeping *housekeeping = *housekeeping_pointer;
-    *housekeeping_pointer = NULL;
-    if (housekeeping != NULL)
-        uv_close((uv_handle_t *)&housekeeping->timer, on_timer_closed);
+    return pg_job_create(service_loop(app->service), app->pg, INTERVAL_MS, run, app);
 }

@@ -133,8 +133,8 @@ void idempotency_guard(struct backoffice *app, struct exchange *exchange,
     struct guard *guard = exchange_alloc(exchange, sizeof(*guard));
     *guard = (struct guard){.app = app, .exchange = exchange, .handle = handle};
     hash_request(guard);
-    char now_ms[24];
-    snprintf(now_ms, sizeof(now_ms), "%lld", (long long)clock_wall_ms());
+    char now_ms[NUMBER_SIZE];
+    number_text(now_ms, clock_wall_ms());
     const char *const parameters[] = {exchange->idempotency_key, route_name(exchange), guard->request_sha256, now_ms};
     pg_query(app->pg,
              "INSERT INTO idempotency_keys AS k (key, route, request_sha256, created_at_ms) "

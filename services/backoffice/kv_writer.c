@@ -48,9 +48,8 @@ static void on_noted(void *context, enum pg_status status, const struct pg_resul
 
 static void note(const struct kv_write *write)
 {
-    char version[24];
-    snprintf(version, sizeof(version), "%llu", (unsigned long long)write->version);
-    const char *const parameters[] = {write->key, version};
+    char version[NUMBER_SIZE];
+    const char *const parameters[] = {write->key, number_text(version, (int64_t)write->version)};
     pg_query(write->writer->pg, write->note_sql, ARRAY_LEN(parameters), parameters, write->writer->timeout_ms, on_noted,
              NULL);
 }

@@ -6,8 +6,6 @@
 #include "outbox.h"
 #include "token_refresher.h"
 
-#define DRAIN_POLL_MS 20
-
 static struct backoffice_settings settings;
 
 static bool check(struct strbuf *errors)
@@ -46,11 +44,6 @@ static bool listen_http(struct backoffice *app, struct strbuf *error)
     return app->http != NULL;
 }
 
-static void on_drain_timer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
 /* The reverse of the start; requests that still wait are answered once nothing else can answer them. */
 static void stop(void *context)
 {
@@ -58,12 +51,12 @@ static void stop(void *context)
     token_refresher_destroy(&app->refresher);
     message_outbox_destroy(&app->message_outbox);
     outbox_destroy(&app->outbox);
-    housekeeping_destroy(&app->housekeeping);
+    pg_job_destroy(&app->housekeeping);
     kv_writer_destroy(&app->kv_writer);
     connections_close(app);
     http_server_destroy(&app->http);
     secrets_finish(&app->secrets);
-    uv_close((uv_handle_t *)&app->drain_timer, on_drain_timer_closed);
+    mem_free(app);
 }
 
 static bool start(struct service *service, void **app_r, struct strbuf *error)
@@ -72,8 +65,6 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     app->service = service;
     app->settings = &settings;
     app->metrics = service_metrics(service);
-    uv_timer_init(service_loop(service), &app->drain_timer);
-    app->drain_timer.data = app;
     char *reason = NULL;
     bool is_good = secrets_load(&settings, &app->secrets, &reason) && connections_open(app, &reason);
     if (is_good) {
@@ -89,11 +80,10 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     return is_good;
 }
 
-static void on_drain_timer(uv_timer_t *timer)
+static bool is_drained(void *context)
 {
-    struct backoffice *app = timer->data;
-    if (http_server_active(app->http) == 0 && token_refresher_active(app->refresher) == 0)
-        service_drained(app->service);
+    const struct backoffice *app = context;
+    return http_server_active(app->http) == 0 && token_refresher_active(app->refresher) == 0;
 }
 
 static void drain(void *context)
@@ -101,7 +91,6 @@ static void drain(void *context)
     struct backoffice *app = context;
     http_server_quiesce(app->http);
     token_refresher_quiesce(app->refresher);
-    uv_timer_start(&app->drain_timer, on_drain_timer, 0, DRAIN_POLL_MS);
 }
 
 int main(int argc, char **argv)
@@ -121,6 +110,7 @@ int main(int argc, char **argv)
         .check = check,
         .start = start,
         .drain = drain,
+        .is_drained = is_drained,
         .stop = stop,
     };
     return service_main(argc, argv, &app);

@@ -6,7 +6,6 @@
 
 #define BATCH_TEXT "200"
 #define CLAIM_MS 10000
-#define NUMBER_SIZE 24
 
 struct message_outbox {
     struct backoffice *app;
@@ -102,9 +101,8 @@ static void look(struct message_outbox *outbox)
     outbox->is_busy = true;
     outbox->is_woken = false;
     char now[NUMBER_SIZE], until[NUMBER_SIZE];
-    snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
-    snprintf(until, sizeof(until), "%lld", (long long)clock_wall_ms() + CLAIM_MS);
-    const char *const parameters[] = {now, until};
+    int64_t now_ms = clock_wall_ms();
+    const char *const parameters[] = {number_text(now, now_ms), number_text(until, now_ms + CLAIM_MS)};
     pg_query(
         app->pg,
         "WITH claimed AS (UPDATE outbox_messages o SET claimed_until_ms = $2::bigint FROM ("

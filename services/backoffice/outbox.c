@@ -82,10 +82,9 @@ static void look(struct outbox_lane *lane)
         return;
     lane->under_way = 1;
     lane->has_failed = false;
-    char newest_ms[24], batch[8];
-    snprintf(newest_ms, sizeof(newest_ms), "%lld", (long long)clock_wall_ms() - MIN_AGE_MS);
-    snprintf(batch, sizeof(batch), "%d", BATCH_MAX);
-    const char *const parameters[] = {newest_ms, batch};
+    char newest_ms[NUMBER_SIZE], batch[NUMBER_SIZE];
+    const char *const parameters[] = {number_text(newest_ms, clock_wall_ms() - MIN_AGE_MS),
+                                      number_text(batch, BATCH_MAX)};
     pg_query(app->pg, lane->sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_rows, lane);
 }
 

@@ -9,13 +9,6 @@
 #define TOKEN_PREFIX "hr1."
 #define TOKEN_RANDOM_BYTES 32
 #define TOKEN_RANDOM_LENGTH 43
-#define NUMBER_SIZE 24
-
-static const char *number(char text[NUMBER_SIZE], int64_t value)
-{
-    snprintf(text, NUMBER_SIZE, "%lld", (long long)value);
-    return text;
-}
 
 /* --- refresh tokens ----------------------------------------------------------------------------------------------- */
 
@@ -69,9 +62,9 @@ void session_db_create(struct backoffice *app, const struct session *session, co
         session->platform,
         session->device_id,
         scopes.data,
-        number(ttl, session->access_ttl_s),
-        number(now, session->now_ms),
-        number(expires, session->now_ms + app->settings->refresh_ttl_s * 1000),
+        number_text(ttl, session->access_ttl_s),
+        number_text(now, session->now_ms),
+        number_text(expires, session->now_ms + app->settings->refresh_ttl_s * 1000),
         token->sha256,
     };
     pg_query(app->pg, create_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
@@ -100,8 +93,8 @@ void session_db_rotate(struct backoffice *app, const char *old_sha256, const str
     const char *const parameters[] = {
         old_sha256,
         token->sha256,
-        number(now, now_ms),
-        number(expires, now_ms + app->settings->refresh_ttl_s * 1000),
+        number_text(now, now_ms),
+        number_text(expires, now_ms + app->settings->refresh_ttl_s * 1000),
     };
     pg_query(app->pg, rotate_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), callback, context);
 }
@@ -110,7 +103,7 @@ void session_db_revoke_reused(struct backoffice *app, const char *old_sha256, in
                               void *context)
 {
     char now[NUMBER_SIZE];
-    const char *const parameters[] = {old_sha256, number(now, now_ms)};
+    const char *const parameters[] = {old_sha256, number_text(now, now_ms)};
     pg_query(app->pg,
              "UPDATE refresh_families AS f SET revoked_at_ms = $2::bigint, revoked_why = 'reuse' "
              "FROM refresh_tokens AS t WHERE t.token_sha256 = $1 AND t.spent_at_ms IS NOT NULL "
@@ -125,7 +118,7 @@ void session_db_cut_off(struct backoffice *app, const char *user_id, int64_t now
                         void *context)
 {
     char now[NUMBER_SIZE], cutoff[NUMBER_SIZE];
-    const char *const parameters[] = {user_id, number(now, now_ms), number(cutoff, cutoff_of(now_ms))};
+    const char *const parameters[] = {user_id, number_text(now, now_ms), number_text(cutoff, cutoff_of(now_ms))};
     pg_query(
         app->pg,
         "WITH gone AS (UPDATE refresh_families SET revoked_at_ms = $2::bigint, revoked_why = 'cut_off' "

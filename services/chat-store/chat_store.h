@@ -16,7 +16,7 @@ struct marks_archiver;
 struct archive_floor;
 struct questions;
 struct eraser;
-struct housekeeping;
+struct pg_job;
 
 struct chat_store {
     struct service *service;
@@ -30,8 +30,7 @@ struct chat_store {
     struct marks_archiver *marks;
     struct questions *questions;
     struct eraser *eraser;
-    struct housekeeping *housekeeping;
-    uv_timer_t drain_timer;
+    struct pg_job *housekeeping;
 };
 
 #define STREAM_CHAT "CHAT"
@@ -42,8 +41,5 @@ static inline uint32_t query_timeout_ms(const struct chat_store *store)
 {
     return (uint32_t)store->settings->query_timeout_ms;
 }
-#define NUMBER_SIZE 24
-/* Decimal text, for a query's parameter. */
-const char *number_text(char text[NUMBER_SIZE], int64_t value);
 
 #endif

@@ -11,11 +11,6 @@
 #define DAY_MS 86400000ll
 #define UNANSWERED_DAYS 1
 
-struct housekeeping {
-    struct chat_store *store;
-    uv_timer_t timer;
-};
-
 static void on_done(void *context, enum pg_status status, const struct pg_result *result)
 {
     (void)context;
@@ -72,40 +67,15 @@ static void count_unanswered(struct chat_store *store)
              ARRAY_LEN(parameters), parameters, query_timeout_ms(store), on_unanswered, store);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void run(void *context)
 {
-    struct chat_store *store = ((struct housekeeping *)timer->data)->store;
-    if (!pg_is_connected(store->query_pg))
-        return;
+    struct chat_store *store = context;
     make_partitions(store);
     expire(store);
     count_unanswered(store);
 }
 
-void housekeeping_wake(struct housekeeping *housekeeping)
+struct pg_job *housekeeping_create(struct chat_store *store)
 {
-    uv_timer_start(&housekeeping->timer, on_timer, 0, INTERVAL_MS);
-}
-
-struct housekeeping *housekeeping_create(struct chat_store *store)
-{
-    struct housekeeping *housekeeping = mem_alloc(sizeof(*housekeeping));
-    housekeeping->store = store;
-    uv_timer_init(service_loop(store->service), &housekeeping->timer);
-    housekeeping->timer.data = housekeeping;
-    uv_timer_start(&housekeeping->timer, on_timer, INTERVAL_MS, INTERVAL_MS);
-    return housekeeping;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
-void housekeeping_destroy(struct housekeeping **housekeeping_pointer)
-{
-    struct housekeeping *housekeeping = *housekeeping_pointer;
-    *housekeeping_pointer = NULL;
-    if (housekeeping != NULL)
-        uv_close((uv_handle_t *)&housekeeping->timer, on_closed);
+    return pg_job_create(service_loop(store->service), store->query_pg, INTERVAL_MS, run, store);
 }

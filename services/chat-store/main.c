@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "archive_floor.h"
 #include "archiver.h"
 #include "chat_store.h"
@@ -9,16 +7,9 @@
 #include "marks_archiver.h"
 #include "pg/migrate.h"
 #include "questions.h"
-
-#define DRAIN_POLL_MS 20
+#include "service/service_bus.h"
 
 static struct chat_store_settings settings;
-
-const char *number_text(char text[NUMBER_SIZE], int64_t value)
-{
-    snprintf(text, NUMBER_SIZE, "%lld", (long long)value);
-    return text;
-}
 
 static void on_bus_state(void *context, enum bus_state state)
 {
@@ -40,7 +31,7 @@ static void on_query_pg_state(void *context, bool is_connected)
     metrics_gauge_set(store->metrics, METRIC_CHAT_PG_UP, 0, 0, is_connected);
     service_set_condition(store->service, "postgres", is_connected);
     if (is_connected)
-        housekeeping_wake(store->housekeeping);
+        pg_job_wake(store->housekeeping);
 }
 
 static bool migrate(char **error_r)
@@ -52,12 +43,6 @@ static bool migrate(char **error_r)
 
 static bool connect_all(struct chat_store *store, char **error_r)
 {
-    const struct service_settings *common = service_settings(store->service);
-    const struct bus_config bus = {.url = common->nats_url,
-                                   .user = common->nats_user,
-                                   .password = common->nats_password,
-                                   .name = common->instance,
-                                   .replicas = (int)common->nats_replicas};
     uv_loop_t *loop = service_loop(store->service);
     if (!migrate(error_r))
         return false;
@@ -68,7 +53,7 @@ static bool connect_all(struct chat_store *store, char **error_r)
         return false;
     pg_plan_once(store->archive_pg);
     pg_plan_once(store->query_pg);
-    store->bus = bus_create(loop, &bus, error_r);
+    store->bus = service_bus_create(store->service, error_r);
     return store->bus != NULL;
 }
 
@@ -87,11 +72,6 @@ static void start_parts(struct chat_store *store)
     bus_on_state(store->bus, on_bus_state, store);
 }
 
-static void on_drain_timer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
 /* The reverse of the start; without the database no answer comes to those that are ended after it. */
 static void stop(void *context)
 {
@@ -100,14 +80,14 @@ static void stop(void *context)
         bus_on_state(store->bus, NULL, NULL);
     pg_destroy(&store->query_pg);
     pg_destroy(&store->archive_pg);
-    housekeeping_destroy(&store->housekeeping);
+    pg_job_destroy(&store->housekeeping);
     eraser_destroy(&store->eraser);
     questions_destroy(&store->questions);
     marks_archiver_destroy(&store->marks);
     archiver_destroy(&store->archiver);
     archive_floor_destroy(&store->floor);
     bus_destroy(&store->bus);
-    uv_close((uv_handle_t *)&store->drain_timer, on_drain_timer_closed);
+    mem_free(store);
 }
 
 static bool start(struct service *service, void **app_r, struct strbuf *error)
@@ -116,8 +96,6 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     store->service = service;
     store->settings = &settings;
     store->metrics = service_metrics(service);
-    uv_timer_init(service_loop(service), &store->drain_timer);
-    store->drain_timer.data = store;
     char *reason = NULL;
     if (!connect_all(store, &reason)) {
         strbuf_append_string(error, reason);
@@ -130,12 +108,11 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     return true;
 }
 
-static void on_drain_timer(uv_timer_t *timer)
+static bool is_drained(void *context)
 {
-    struct chat_store *store = timer->data;
-    if (archiver_is_idle(store->archiver) && marks_archiver_is_idle(store->marks) &&
-        questions_is_idle(store->questions))
-        service_drained(store->service);
+    const struct chat_store *store = context;
+    return archiver_is_idle(store->archiver) && marks_archiver_is_idle(store->marks) &&
+           questions_is_idle(store->questions);
 }
 
 static void drain(void *context)
@@ -144,7 +121,6 @@ static void drain(void *context)
     questions_stop(store->questions);
     archiver_drain(store->archiver);
     marks_archiver_drain(store->marks);
-    uv_timer_start(&store->drain_timer, on_drain_timer, 0, DRAIN_POLL_MS);
 }
 
 int main(int argc, char **argv)
@@ -163,6 +139,7 @@ int main(int argc, char **argv)
         .metric_count = CHAT_STORE_METRIC_COUNT,
         .start = start,
         .drain = drain,
+        .is_drained = is_drained,
         .stop = stop,
     };
     return service_main(argc, argv, &app);

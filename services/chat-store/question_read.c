@@ -16,11 +16,6 @@ static void ask(struct question *question, const char *sql, size_t count, const 
                       question);
 }
 
-static bool is_id(const char *text)
-{
-    return id_is_valid(text, strlen(text));
-}
-
 static Hansom__ArchivedUpTo *copy_archived(const struct question *question)
 {
     Hansom__ArchivedUpTo *copy = EMPTY_MESSAGE(hansom__archived_up_to);

@@ -9,6 +9,7 @@
 #include "hub.h"
 #include "listener.h"
 #include "log/log.h"
+#include "service/service_bus.h"
 #include "user_watch.h"
 #include "ws_server.h"
 
@@ -16,8 +17,7 @@
 #define WHEEL_SLOTS 4096
 #define DRAIN_SHARE 0.6 /* of drain_timeout_ms is for telling clients */
 
-/* --- the loop's turn
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the loop's turn ---------------------------------------------------------------------------------------------- */
 
 /* One send per connection and turn, whatever brought the frames. */
 static void flush_dirty(struct gateway *gateway)
@@ -55,8 +55,7 @@ static void start_handles(struct gateway *gateway)
     uv_check_start(&gateway->after_poll, on_after_poll);
 }
 
-/* --- the bus
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the bus ------------------------------------------------------------------------------------------------------ */
 
 static void on_bus_state(void *context, enum bus_state state)
 {
@@ -79,14 +78,8 @@ static void on_booking_changed(void *context, struct booking_entry *entry)
 
 static bool start_bus(struct gateway *gateway, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(gateway->service);
-    struct bus_config config = {.url = common->nats_url,
-                                .user = common->nats_user,
-                                .password = common->nats_password,
-                                .name = common->instance,
-                                .replicas = (int)common->nats_replicas};
     char *reason = NULL;
-    gateway->bus = bus_create(gateway->loop, &config, &reason);
+    gateway->bus = service_bus_create(gateway->service, &reason);
     if (gateway->bus == NULL) {
         strbuf_append_string(error, reason);
         mem_free(reason);
@@ -122,9 +115,7 @@ static bool load_keys(struct gateway *gateway, struct strbuf *error)
     return false;
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static bool start_parts(struct gateway *gateway, const struct chat_settings *chat_settings, struct strbuf *error)
 {
@@ -207,9 +198,7 @@ void gateway_stop(struct gateway *gateway)
     mem_free(gateway);
 }
 
-/* --- drain
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- drain -------------------------------------------------------------------------------------------------------- */
 
 #define DRAIN_TICK_MS 20
 

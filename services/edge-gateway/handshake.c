@@ -103,8 +103,7 @@ bool handshake_query(struct lws *wsi, size_t index, char *text, size_t size)
     return lws_hdr_copy_fragment(wsi, text, (int)size, WSI_TOKEN_HTTP_URI_ARGS, (int)index) > 0;
 }
 
-/* --- the check
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the check ---------------------------------------------------------------------------------------------------- */
 
 static bool origin_allowed(const struct gateway *gateway, struct lws *wsi)
 {
@@ -170,8 +169,7 @@ bool handshake_check(struct gateway *gateway, struct lws *wsi, enum error_code *
     return true;
 }
 
-/* --- answers
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 /* An answer without a body says nothing of its length (RFC 9110 8.6). */
 static int write_first_headers(struct lws *wsi, const struct http_answer *answer, unsigned char **at,

@@ -11,8 +11,7 @@
 #define STALE_AFTER_MS 15000
 #define REFRESH_TOKEN_MAX 1024
 
-/* --- answers
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 void http_answer_finish(struct http_answer *answer)
 {
@@ -102,8 +101,7 @@ void http_exchange_cancel(struct http_exchange **exchange_pointer)
     exchange_free(exchange);
 }
 
-/* --- GET /v1/bookings/{id}/tracking
- * ----------------------------------------------------------------------------------------- */
+/* --- GET /v1/bookings/{id}/tracking ------------------------------------------------------------------------------- */
 
 static void write_position(struct http_exchange *exchange, const Hansom__TrackingItem *item, const Hansom__Fix *fix)
 {
@@ -166,8 +164,7 @@ static void get_tracking(struct http_exchange *exchange, const struct http_reque
     booking_when_known(exchange->entry, &exchange->waiter, on_booking, exchange);
 }
 
-/* --- POST /v1/token/refresh
- * ---------------------------------------------------------------------------------------------------- */
+/* --- POST /v1/token/refresh --------------------------------------------------------------------------------------- */
 
 static void on_refreshed(void *context, enum bus_status status, const struct bus_message *reply)
 {
@@ -196,7 +193,7 @@ static void on_refreshed(void *context, enum bus_status status, const struct bus
 
 static void post_refresh(struct http_exchange *exchange, const struct http_request *request)
 {
-    cJSON *root = cJSON_ParseWithLength(request->body, request->body_length);
+    cJSON *root = json_object_parse(request->body, request->body_length);
     const char *token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "refresh_token"));
     if (token == NULL || *token == '\0' || strlen(token) > REFRESH_TOKEN_MAX) {
         http_fail(exchange, ERROR_bad_request, root == NULL ? "body: must be a JSON object" : "refresh_token: missing");
@@ -213,8 +210,7 @@ static void post_refresh(struct http_exchange *exchange, const struct http_reque
     cJSON_Delete(root);
 }
 
-/* --- GET /healthz, /readyz
- * -------------------------------------------------------------------------------------------------------- */
+/* --- GET /healthz, /readyz ---------------------------------------------------------------------------------------- */
 
 static void get_health(struct http_exchange *exchange, const struct http_request *request)
 {
@@ -232,9 +228,7 @@ static void get_readiness(struct http_exchange *exchange, const struct http_requ
     http_answer_soon(exchange, is_ready ? 200 : 503, JSON_TYPE);
 }
 
-/* --- routes
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- routes ------------------------------------------------------------------------------------------------------- */
 
 static const struct http_route {
     /* suffix NULL: the prefix is the whole path; else an id stands between, or, before "", at the end */

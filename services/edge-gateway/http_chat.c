@@ -201,7 +201,7 @@ static void format_chats_cursor(char *text, size_t size, const Hansom__ChatSumma
 static bool parse_chats_cursor(const char *text, Hansom__ChatListRequest *message)
 {
     size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 15 || text[digits] != '.' || !id_is_valid(text + digits + 1, strlen(text + digits + 1)))
+    if (digits == 0 || digits > 15 || text[digits] != '.' || !is_id(text + digits + 1))
         return false;
     message->before_ms = strtoll(text, NULL, 10);
     message->before_booking_id = (char *)text + digits + 1;

@@ -55,8 +55,7 @@ size_t hub_channel_count(const struct hub *hub)
     return hashmap_count(hub->channels);
 }
 
-/* --- positions: slot, rate
- * --------------------------------------------------------------------------------------------------- */
+/* --- positions: slot, rate ---------------------------------------------------------------------------------------- */
 
 static void drop_slot(struct subscription *subscription)
 {
@@ -156,8 +155,7 @@ void subscription_set_rate(struct subscription *subscription, bool has_max_rate,
     schedule_slot(subscription);
 }
 
-/* --- items in order
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- items in order ----------------------------------------------------------------------------------------------- */
 
 static void offer_ordered(struct subscription *subscription, struct frame *frame)
 {
@@ -265,9 +263,7 @@ static void on_item(void *context, const struct bus_message *message)
     deliver(context, message, false);
 }
 
-/* --- channels
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- channels ----------------------------------------------------------------------------------------------------- */
 
 static struct channel *channel_get(struct hub *hub, const struct channel_name *name)
 {
@@ -383,8 +379,7 @@ void hub_refresh(struct hub *hub)
     hashmap_each(hub->channels, refresh_channel, hub);
 }
 
-/* --- subscriptions
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- subscriptions ------------------------------------------------------------------------------------------------ */
 
 struct subscription *subscription_find(struct session *session, const char *channel)
 {

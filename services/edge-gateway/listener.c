@@ -39,8 +39,7 @@ struct listener {
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
-/* --- limits
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------- */
 
 static struct address_entry *address_of(struct listener *listener, const struct sockaddr_in *peer, uint64_t now_ms)
 {
@@ -106,8 +105,7 @@ void listener_left(struct address_entry *address)
     metrics_gauge_add(listener->gateway->metrics, METRIC_GATEWAY_SOCKETS, 0, 0, -1);
 }
 
-/* --- accepting
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- accepting ---------------------------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
 
@@ -161,9 +159,7 @@ static void on_timer(uv_timer_t *timer)
     hashmap_each(listener->addresses, forget_idle, listener);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static int open_socket(const struct gateway_settings *settings, uint16_t *port_r, struct strbuf *error)
 {

@@ -20,8 +20,7 @@ static const char *const state_names[] = {
 
 static void arm_liveness(struct session *session, uint64_t silent_ms);
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 void session_set_state(struct session *session, enum session_state state)
 {
@@ -170,8 +169,7 @@ void session_closed(struct session *session, int peer_code)
     mem_free(session);
 }
 
-/* --- closing
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------------------------------------------------ */
 
 static void on_close_deadline(struct wheel_timer *timer, void *context)
 {
@@ -232,9 +230,7 @@ void session_close(struct session *session, enum close_reason reason, uint64_t r
     session->transport->close(session->connection, close_reason_code(reason), close_reason_name(reason));
 }
 
-/* --- time
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void on_liveness(struct wheel_timer *timer, void *context)
 {
@@ -292,9 +288,7 @@ void session_arm_expiry(struct session *session)
                       clock_monotonic_ms() + (uint64_t)(wait_ms > 0 ? wait_ms : 0), on_expiry, session);
 }
 
-/* --- in
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* --- in ----------------------------------------------------------------------------------------------------------- */
 
 /* A client need not wait for the answer to connect; what it sends meanwhile keeps its order. */
 static void keep_for_later(struct session *session, const char *text, size_t length)
@@ -325,9 +319,7 @@ void session_receive(struct session *session, const char *text, size_t length)
     }
 }
 
-/* --- out
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- out ---------------------------------------------------------------------------------------------------------- */
 
 void session_mark_dirty(struct session *session)
 {

@@ -57,8 +57,7 @@ static struct gateway *gateway_of(struct lws *wsi)
     return server->gateway;
 }
 
-/* --- transport
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- transport ---------------------------------------------------------------------------------------------------- */
 
 /* A frame of which the kernel took only a part: libwebsockets keeps the rest and sends it before anything else. */
 static bool hand_over_rest(struct lws *wsi, const char *rest, size_t length)
@@ -143,8 +142,7 @@ static void ws_kill(void *opaque)
 
 static const struct transport_ops ws_transport = {ws_send, ws_want_writable, ws_silent_ms, ws_ping, ws_close, ws_kill};
 
-/* --- WebSocket events
- * -------------------------------------------------------------------------------------------------------- */
+/* --- WebSocket events --------------------------------------------------------------------------------------------- */
 
 static int on_confirm_upgrade(struct lws *wsi)
 {
@@ -257,8 +255,7 @@ static int on_closed(struct connection *connection)
     return 0;
 }
 
-/* --- HTTP events
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- HTTP events -------------------------------------------------------------------------------------------------- */
 
 static void on_answer(void *context, struct http_answer *answer)
 {
@@ -339,8 +336,7 @@ static int on_http_writable(struct lws *wsi, struct connection *connection)
     return is_written && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;
 }
 
-/* --- one callback, one row per reason
- * ------------------------------------------------------------------------------------------------ */
+/* --- one callback, one row per reason ----------------------------------------------------------------------------- */
 
 static void on_destroy(struct lws *wsi)
 {
@@ -396,9 +392,7 @@ static const struct lws_protocols protocols[] = {
     {0},
 };
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void on_lws_log(int level, const char *line)
 {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "log/log.h"
+#include "pg/pg_job.h"
 
 #define INTERVAL_MS 10000
 #define FORGET_BATCH_TEXT "5000"
@@ -9,7 +10,7 @@
 
 struct housekeeping {
     struct notifier *app;
-    uv_timer_t timer;
+    struct pg_job *job;
     bool is_measuring, is_forgetting;
 };
 
@@ -79,11 +80,9 @@ static void forget(struct housekeeping *housekeeping)
              query_timeout_ms(app), on_forgotten, housekeeping);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void run(void *context)
 {
-    struct housekeeping *housekeeping = timer->data;
-    if (!pg_is_connected(housekeeping->app->request_pg))
-        return;
+    struct housekeeping *housekeeping = context;
     measure(housekeeping);
     forget(housekeeping);
 }
@@ -92,21 +91,16 @@ struct housekeeping *housekeeping_create(struct notifier *app)
 {
     struct housekeeping *housekeeping = mem_alloc(sizeof(*housekeeping));
     housekeeping->app = app;
-    uv_timer_init(service_loop(app->service), &housekeeping->timer);
-    housekeeping->timer.data = housekeeping;
-    uv_timer_start(&housekeeping->timer, on_timer, INTERVAL_MS, INTERVAL_MS);
+    housekeeping->job = pg_job_create(service_loop(app->service), app->request_pg, INTERVAL_MS, run, housekeeping);
     return housekeeping;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
 }
 
 void housekeeping_destroy(struct housekeeping **housekeeping_pointer)
 {
     struct housekeeping *housekeeping = *housekeeping_pointer;
     *housekeeping_pointer = NULL;
-    if (housekeeping != NULL)
-        uv_close((uv_handle_t *)&housekeeping->timer, on_closed);
+    if (housekeeping == NULL)
+        return;
+    pg_job_destroy(&housekeeping->job);
+    mem_free(housekeeping);
 }

@@ -4,6 +4,7 @@
 #include "notifier.h"
 
 struct housekeeping *housekeeping_create(struct notifier *app);
+/* After the pg: no answer may come to it. */
 void housekeeping_destroy(struct housekeeping **housekeeping);
 
 #endif

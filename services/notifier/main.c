@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "ack_intake.h"
 #include "chat_watch.h"
 #include "core/templates.h"
@@ -10,19 +8,12 @@
 #include "notifier.h"
 #include "pg/migrate.h"
 #include "requests.h"
+#include "service/service_bus.h"
 #include "shared_token.h"
 #include "step_runner.h"
 #include "transfer.h"
 
-#define DRAIN_POLL_MS 20
-
 static struct notifier_settings settings;
-
-const char *number_text(char text[NUMBER_SIZE], int64_t value)
-{
-    snprintf(text, NUMBER_SIZE, "%lld", (long long)value);
-    return text;
-}
 
 static void on_bus_state(void *context, enum bus_state state)
 {
@@ -88,12 +79,6 @@ static bool migrate(char **error_r)
 
 static bool connect_all(struct notifier *app, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(app->service);
-    const struct bus_config bus = {.url = common->nats_url,
-                                   .user = common->nats_user,
-                                   .password = common->nats_password,
-                                   .name = common->instance,
-                                   .replicas = (int)common->nats_replicas};
     uv_loop_t *loop = service_loop(app->service);
     char *reason = NULL;
     if (migrate(&reason))
@@ -101,7 +86,7 @@ static bool connect_all(struct notifier *app, struct strbuf *error)
     if (app->pg != NULL)
         app->request_pg = pg_create(loop, settings.postgres_url, 1, &reason);
     if (app->request_pg != NULL)
-        app->bus = bus_create(loop, &bus, &reason);
+        app->bus = service_bus_create(app->service, &reason);
     if (app->bus == NULL)
         strbuf_append_string(error, reason);
     mem_free(reason);
@@ -138,11 +123,6 @@ static void start_taking(struct notifier *app)
     bus_on_state(app->bus, on_bus_state, app);
 }
 
-static void on_drain_timer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
 /* The reverse of the start; without the database no answer comes to those that are ended after it. */
 static void stop(void *context)
 {
@@ -164,7 +144,7 @@ static void stop(void *context)
     bus_destroy(&app->bus);
     templates_destroy(&app->templates);
     policies_destroy(&app->policies);
-    uv_close((uv_handle_t *)&app->drain_timer, on_drain_timer_closed);
+    mem_free(app);
 }
 
 static bool start(struct service *service, void **app_r, struct strbuf *error)
@@ -173,8 +153,6 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     app->service = service;
     app->settings = &settings;
     app->metrics = service_metrics(service);
-    uv_timer_init(service_loop(service), &app->drain_timer);
-    app->drain_timer.data = app;
     if (!load_rules(app, error) || !connect_all(app, error) || !start_sending(app, error)) {
         stop(app);
         return false;
@@ -184,12 +162,11 @@ static bool start(struct service *service, void **app_r, struct strbuf *error)
     return true;
 }
 
-static void on_drain_timer(uv_timer_t *timer)
+static bool is_drained(void *context)
 {
-    struct notifier *app = timer->data;
-    if (dispatcher_is_idle(app->dispatcher) && step_runner_is_idle(app->steps) && event_intake_is_idle(app->intake) &&
-        ack_intake_is_idle(app->acks) && requests_are_idle(app->requests))
-        service_drained(app->service);
+    const struct notifier *app = context;
+    return dispatcher_is_idle(app->dispatcher) && step_runner_is_idle(app->steps) &&
+           event_intake_is_idle(app->intake) && ack_intake_is_idle(app->acks) && requests_are_idle(app->requests);
 }
 
 static void drain(void *context)
@@ -201,7 +178,6 @@ static void drain(void *context)
     ack_intake_drain(app->acks);
     step_runner_drain(app->steps);
     dispatcher_drain(app->dispatcher);
-    uv_timer_start(&app->drain_timer, on_drain_timer, 0, DRAIN_POLL_MS);
 }
 
 int main(int argc, char **argv)
@@ -221,6 +197,7 @@ int main(int argc, char **argv)
         .check = check,
         .start = start,
         .drain = drain,
+        .is_drained = is_drained,
         .stop = stop,
     };
     return service_main(argc, argv, &app);

@@ -36,7 +36,6 @@ struct notifier {
     struct chat_watch *chat;
     struct requests *requests;
     struct housekeeping *housekeeping;
-    uv_timer_t drain_timer;
 };
 
 #define STREAM_EVENTS "EVENTS"
@@ -48,9 +47,5 @@ static inline uint32_t query_timeout_ms(const struct notifier *app)
 {
     return (uint32_t)app->settings->query_timeout_ms;
 }
-
-#define NUMBER_SIZE 24
-/* Decimal text, for a query's parameter. */
-const char *number_text(char text[NUMBER_SIZE], int64_t value);
 
 #endif

@@ -13,11 +13,6 @@
 
 #define MINUTES_PER_DAY 1440
 
-static bool is_id(const char *text)
-{
-    return id_is_valid(text, strlen(text));
-}
-
 /* NULL: good. */
 static const char *check_locale_and_zone(const char *locale, const char *timezone)
 {

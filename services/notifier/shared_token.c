@@ -8,7 +8,6 @@
 
 #define CHECK_MS 5000
 #define FETCH_MS 50 /* while there is none: the database is about to be connected */
-#define NUMBER_SIZE 24
 
 struct shared_tokens {
     uv_loop_t *loop;
@@ -67,9 +66,8 @@ static void offer(struct shared_token *token)
         LOG_ERROR("token_not_made", LOG_STR("token", token->name));
         return;
     }
-    snprintf(now, sizeof(now), "%lld", (long long)now_ms);
-    snprintf(oldest, sizeof(oldest), "%lld", (long long)now_ms - (long long)token->renew_after_ms);
-    const char *const parameters[] = {token->name, made, now, oldest};
+    const char *const parameters[] = {token->name, made, number_text(now, now_ms),
+                                      number_text(oldest, now_ms - (int64_t)token->renew_after_ms)};
     token->is_busy = true;
     pg_query(token->tokens->pg, offer_sql, ARRAY_LEN(parameters), parameters, token->tokens->query_timeout_ms,
              on_offered, token);

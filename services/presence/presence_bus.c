@@ -1,13 +1,13 @@
 #include "presence_bus.h"
 
 #include "base/clock.h"
-#include "bus/bus.h"
 #include "kv_keeper.h"
 #include "lease/lease.h"
 #include "log/log.h"
 #include "presence_core.h"
 #include "presence_metrics.h"
 #include "proto/subjects.h"
+#include "service/service_bus.h"
 #include "wire/wire.h"
 
 #define SERVICE_NAME "presence"
@@ -51,8 +51,7 @@ static struct presence_now now(void)
     return (struct presence_now){clock_monotonic_ms(), clock_wall_ms()};
 }
 
-/* --- out
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- out ---------------------------------------------------------------------------------------------------------- */
 
 static void pack(struct presence_bus *self, const ProtobufCMessage *message)
 {
@@ -126,7 +125,7 @@ static void on_driver_offline(void *context, const Hansom__Booking *booking, con
     struct presence_bus *self = context;
     struct strbuf data;
     char subject[SUBJECT_SIZE], event_id[ID_SIZE], message_id[2 * ID_SIZE];
-    if (!id_is_valid(booking->client_id, strlen(booking->client_id)))
+    if (!is_id(booking->client_id))
         return;
     /* The booking's id may be as long as an event's may be: its hash stands for it. */
     snprintf(event_id, sizeof(event_id), "offline-%016llx-%lld",
@@ -209,20 +208,13 @@ static void on_store_failed(void *context)
 static const struct presence_output output = {on_driver_changed, on_tracking,    on_participant,   on_policy,
                                               on_driver_offline, on_driver_wake, on_wake_answered, on_missed};
 
-/* --- in
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- in ----------------------------------------------------------------------------------------------------------- */
 
 enum beat_outcome { BEAT_ACCEPTED, BEAT_SUPERSEDED, BEAT_MALFORMED };
 
 static void count_beat(struct presence_bus *self, enum beat_outcome outcome)
 {
     metrics_add(self->metrics, METRIC_PRESENCE_BEATS, outcome, 0, 1);
-}
-
-static bool is_id(const char *text)
-{
-    return id_is_valid(text, strlen(text));
 }
 
 static void on_heartbeat(void *context, const struct bus_message *message)
@@ -323,8 +315,7 @@ static const struct {
     [INPUT_BOOKINGS] = {SUBJECT_RPC_DRIVER_BOOKINGS_PARTITION, on_bookings_asked},
 };
 
-/* --- loading
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- loading ------------------------------------------------------------------------------------------------------ */
 
 static void on_checkpoint(void *context, const struct bus_message *message)
 {
@@ -380,9 +371,7 @@ static void load_missing(struct presence_bus *self, uint64_t now_ms)
     }
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void show_gauges(struct presence_bus *self)
 {
@@ -410,8 +399,7 @@ static void on_tick(uv_timer_t *timer)
     show_gauges(self);
 }
 
-/* --- partitions and the bus
- * ---------------------------------------------------------------------------------------------------- */
+/* --- partitions and the bus --------------------------------------------------------------------------------------- */
 
 static void on_lease(void *context, uint32_t partition, bool is_held)
 {
@@ -454,9 +442,7 @@ static void on_bus_state(void *context, enum bus_state state)
     store_policy(self, "default", &policy);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void start_parts(struct presence_bus *self, const struct presence_settings *settings,
                         const struct policy_settings *policy)
@@ -485,14 +471,8 @@ static void start_parts(struct presence_bus *self, const struct presence_setting
 bool presence_bus_start(struct service *service, const struct presence_settings *settings,
                         const struct policy_settings *policy, struct presence_bus **bus_r, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(service);
-    struct bus_config config = {.url = common->nats_url,
-                                .user = common->nats_user,
-                                .password = common->nats_password,
-                                .name = common->instance,
-                                .replicas = (int)common->nats_replicas};
     char *reason = NULL;
-    struct bus *bus = bus_create(service_loop(service), &config, &reason);
+    struct bus *bus = service_bus_create(service, &reason);
     if (bus == NULL) {
         strbuf_append_string(error, reason);
         mem_free(reason);

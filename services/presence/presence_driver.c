@@ -40,8 +40,7 @@ void driver_free(struct person *person)
     mem_free(driver);
 }
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------------------------------ */
 
 static void fill_change(const struct person *person, Hansom__PresenceReason reason, Hansom__PresenceChange *change)
 {
@@ -159,15 +158,14 @@ static void tell_wake(struct person *person, const Hansom__Booking *booking)
 static void note_wake_answer(struct person *person, const char *wake_id)
 {
     uint64_t hash = hash_fnv1a64(wake_id, strlen(wake_id));
-    if (!id_is_valid(wake_id, strlen(wake_id)) || hash == person->driver->answered_wake)
+    if (!is_id(wake_id) || hash == person->driver->answered_wake)
         return;
     person->driver->answered_wake = hash;
     person->presence->output->wake_answered(person->presence->context, person->id, wake_id,
                                             person->presence->now.wall_ms);
 }
 
-/* --- the policy
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the policy --------------------------------------------------------------------------------------------------- */
 
 static bool has_booking(const struct person *person)
 {
@@ -226,8 +224,7 @@ void driver_update_policy(struct person *person)
     presence->output->policy(presence->context, &policy);
 }
 
-/* --- timers
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- timers ------------------------------------------------------------------------------------------------------- */
 
 bool driver_is_monitored(const struct person *person)
 {
@@ -312,9 +309,7 @@ void driver_rearm(struct person *person)
     arm_gps(person);
 }
 
-/* --- events
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 void driver_alive(struct person *person)
 {
@@ -401,9 +396,7 @@ void presence_restore(struct presence *presence, const Hansom__PresenceChange *c
     driver_rearm(person);
 }
 
-/* --- viewers
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- viewers ------------------------------------------------------------------------------------------------------ */
 
 static bool is_watched(struct person *person)
 {

@@ -24,8 +24,7 @@ struct presence *presence_create(const struct presence_rules *rules, const struc
     return presence;
 }
 
-/* --- bookings
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- bookings ----------------------------------------------------------------------------------------------------- */
 
 static struct user_bookings *bookings_of(struct presence *presence, const char *user_id)
 {
@@ -143,8 +142,7 @@ void presence_booking(struct presence *presence, const Hansom__Booking *record, 
         user_affected(presence, old_driver, NULL);
 }
 
-/* --- people
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- people ------------------------------------------------------------------------------------------------------- */
 
 struct person *person_find(const struct presence *presence, const char *id)
 {
@@ -270,8 +268,7 @@ static struct connection *find_connection(struct person *person, const char *ses
     return NULL;
 }
 
-/* --- gateways
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- gateways ----------------------------------------------------------------------------------------------------- */
 
 static struct gateway *gateway_get(struct presence *presence, const char *id)
 {
@@ -324,9 +321,7 @@ static void check_gateway(void *context, const char *key, void *value)
         gateway_lost(presence, gateway);
 }
 
-/* --- events
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 static void open_connection(struct presence *presence, const Hansom__Connection *event)
 {
@@ -415,9 +410,7 @@ void presence_forget_partition(struct presence *presence, uint32_t partition)
     hashmap_each(presence->people, forget_if_in, &partition);
 }
 
-/* --- asking
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 bool presence_member(const struct presence *presence, const char *user_id, Hansom__Members__Member *member_r)
 {

@@ -89,8 +89,7 @@ static struct slot *slot_use(struct throttle *throttle, const char *booking_id, 
     return slot;
 }
 
-/* --- showing
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- showing ------------------------------------------------------------------------------------------------------ */
 
 static void show(struct throttle *throttle, struct slot *slot, uint64_t now_ms)
 {
@@ -149,8 +148,7 @@ void throttle_flush(struct throttle *throttle, uint64_t now_ms)
         show(throttle, CONTAINER_OF(first, struct slot, due), now_ms);
 }
 
-/* --- judging
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- judging ------------------------------------------------------------------------------------------------------ */
 
 /* From one to the later other, km/h. */
 static double implied_speed_kmh(const struct throttle_position *from, const struct throttle_position *to)
@@ -259,8 +257,7 @@ void throttle_offer(struct throttle *throttle, const Hansom__LocationBatch *batc
     show_or_wait(throttle, slot, now_ms);
 }
 
-/* --- knowing
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- knowing ------------------------------------------------------------------------------------------------------ */
 
 bool throttle_knows(const struct throttle *throttle, const char *booking_id)
 {

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/hashmap.h"
-#include "bus/bus.h"
 #include "lease/lease.h"
 #include "log/log.h"
 #include "proto/subjects.h"
+#include "service/service_bus.h"
 #include "throttle.h"
 #include "throttle_metrics.h"
 #include "wire/wire.h"
@@ -39,8 +39,7 @@ struct throttle_bus {
     bool is_draining;
 };
 
-/* --- out
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- out ---------------------------------------------------------------------------------------------------------- */
 
 static void publish_item(struct throttle_bus *self, const char *booking_id, const Hansom__TrackingItem *item)
 {
@@ -124,8 +123,7 @@ static void on_verdict(void *context, enum fix_verdict verdict)
     metrics_add(((struct throttle_bus *)context)->metrics, METRIC_THROTTLE_FIXES, verdict, 0, 1);
 }
 
-/* --- time
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void count_changes(struct throttle_bus *self)
 {
@@ -165,8 +163,7 @@ static void on_batch_end(void *context)
     arm_due(context);
 }
 
-/* --- seeds
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- seeds -------------------------------------------------------------------------------------------------------- */
 
 static void seed_free(struct seed *seed)
 {
@@ -224,14 +221,11 @@ static void hold_for_seed(struct throttle_bus *self, Hansom__LocationBatch *batc
     seed->batches[seed->count++] = batch;
 }
 
-/* --- in
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- in ----------------------------------------------------------------------------------------------------------- */
 
 static bool ids_are_good(const Hansom__LocationBatch *batch)
 {
-    return id_is_valid(batch->booking_id, strlen(batch->booking_id)) &&
-           id_is_valid(batch->driver_id, strlen(batch->driver_id));
+    return is_id(batch->booking_id) && is_id(batch->driver_id);
 }
 
 static void on_batch(void *context, const struct bus_message *message)
@@ -260,8 +254,7 @@ static void on_booking(void *context, const struct bus_message *message)
     hansom__booking__free_unpacked(booking, NULL);
 }
 
-/* --- partitions
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- partitions --------------------------------------------------------------------------------------------------- */
 
 static void on_lease(void *context, uint32_t partition, bool is_held)
 {
@@ -285,21 +278,13 @@ static void on_bus_state(void *context, enum bus_state state)
     lease_set_bus_state(self->leases, state);
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 bool throttle_bus_start(struct service *service, const struct throttle_settings *settings,
                         const struct policy_settings *policy, struct throttle_bus **bus_r, struct strbuf *error)
 {
-    const struct service_settings *common = service_settings(service);
-    struct bus_config config = {.url = common->nats_url,
-                                .user = common->nats_user,
-                                .password = common->nats_password,
-                                .name = common->instance,
-                                .replicas = (int)common->nats_replicas};
     char *reason = NULL;
-    struct bus *bus = bus_create(service_loop(service), &config, &reason);
+    struct bus *bus = service_bus_create(service, &reason);
     if (bus == NULL) {
         strbuf_append_string(error, reason);
         mem_free(reason);
@@ -322,7 +307,8 @@ bool throttle_bus_start(struct service *service, const struct throttle_settings 
     self->due.data = self;
     service_set_condition(service, "nats", false);
     self->bookings = bus_subscribe(bus, "$KV." BUCKET_BOOKINGS ".*", NULL, on_booking, self);
-    self->leases = lease_set_create(bus, service_loop(service), SERVICE_NAME, common->instance, on_lease, self);
+    self->leases =
+        lease_set_create(bus, service_loop(service), SERVICE_NAME, service_settings(service)->instance, on_lease, self);
     bus_on_batch_end(bus, on_batch_end, self);
     bus_on_state(bus, on_bus_state, self);
     *bus_r = self;

@@ -115,6 +115,11 @@ class Suite:
         assert client.welcome["op"] == "reply", client.welcome
         return client
 
+    def metric(self, service, name, **labels):
+        """The sum of the series that carry these labels."""
+        return sum(value for series, value in self.stack.metrics(service).items()
+                   if series.partition("{")[0] == name and all(f'{label}="{wanted}"' in series for label, wanted in labels.items()))
+
     def pid(self, name):
         return int((self.stack.run_dir / f"{name}.pid").read_text())
 

@@ -1,13 +1,11 @@
 """What tests of the notifier do with the suite: people with devices, events, the ledger, and what the peers saw."""
 import json
 import secrets
-import time
-import urllib.parse
-import urllib.request
 import uuid
 
 from conftest import fresh
-from nats_mini import Nats
+from nats_mini import connect
+from waiting import wait_until
 
 
 class Device:
@@ -68,8 +66,7 @@ class World:
         return person
 
     def bus(self):
-        login = urllib.parse.urlsplit(self.suite.stack.nats_url)
-        return Nats(login.port, login.username, login.password)
+        return connect(self.suite.stack)
 
     def ask(self, call):
         """A call that may be repeated, until it is not 503 (something may have been killed just before)."""
@@ -93,13 +90,7 @@ class World:
         return answer["events"][0] if answer["events"] else None
 
     def wait(self, condition, what, timeout=25):
-        deadline = time.monotonic() + timeout
-        while True:
-            value = condition()
-            if value:
-                return value
-            assert time.monotonic() < deadline, what() if callable(what) else what
-            time.sleep(0.03)
+        return wait_until(condition, what, timeout)
 
     def wait_ledger(self, event_id, is_wanted, timeout=25):
         seen = []
@@ -130,11 +121,7 @@ class World:
         return self.peers.smtp.mails.where(lambda mail: person.email in mail.recipients)
 
     def metric(self, name, service="notifier", **labels):
-        """The sum of the series that carry these labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.suite.stack.admin_ports[service]}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines
-                   if line.startswith((name + "{", name + " ")) and all(f'{label}="{value}"' in line for label, value in labels.items()))
+        return self.suite.metric(service, name, **labels)
 
 
 def is_ended(entry):

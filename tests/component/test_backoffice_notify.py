@@ -8,8 +8,9 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from backoffice_world import API_KEY, BUILD, World, wait_until  # noqa: E402
+from backoffice_world import API_KEY, BUILD, World  # noqa: E402
 from nats_mini import Nats, decode, encode  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from nats_responder import Responder  # noqa: E402
 from test_backoffice import problem  # noqa: E402
 

@@ -7,7 +7,8 @@ import psycopg2
 import pytest
 
 from conftest import fresh
-from nats_mini import Nats, encode
+from nats_mini import connect, encode
+from waiting import wait_until
 
 WEEK_MS = 604800000
 MESSAGE, EDIT, DELETE = 1, 2, 3
@@ -25,7 +26,7 @@ def database(suite):
 
 @pytest.fixture
 def stream(suite):
-    nats = Nats(suite.stack.nats_port, user="hansom", password=suite.stack._secret("nats_password"))
+    nats = connect(suite.stack)
     yield nats
     nats.close()
 
@@ -37,27 +38,19 @@ def put(stream, booking, message_id, content="", kind=MESSAGE, target="", create
     return stream.store(f"in.booking.{booking}.chat", item)
 
 
-def wait_for(condition, what, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return value
-
-
 def test_a_message_id_is_archived_once_and_the_later_one_leaves_the_stream(database, stream):
     booking = fresh("b")
     first, second, third = (put(stream, booking, name, name) for name in ("m1", "m1", "m2"))
-    rows = wait_for(lambda: [row for row in [database("SELECT seq, message_id FROM chat.items WHERE booking_id = %s ORDER BY seq", booking)]
+    rows = wait_until(lambda: [row for row in [database("SELECT seq, message_id FROM chat.items WHERE booking_id = %s ORDER BY seq", booking)]
                              if len(row) == 2], "two rows")[0]
     assert rows == [(first, "m1"), (third, "m2")]
-    wait_for(lambda: not stream.has_sequence("CHAT", second), "the later one is still in the stream")
+    wait_until(lambda: not stream.has_sequence("CHAT", second), "the later one is still in the stream")
     assert stream.has_sequence("CHAT", first) and stream.has_sequence("CHAT", third)
     assert database("SELECT messages, last_seq, has_client, has_driver FROM chat.chats WHERE booking_id = %s", booking) == [(2, third, True, False)]
 
 
 def wait_rows(database, booking, count):
-    wait_for(lambda: database("SELECT count(*) FROM chat.items WHERE booking_id = %s", booking)[0][0] == count, f"{count} rows")
+    wait_until(lambda: database("SELECT count(*) FROM chat.items WHERE booking_id = %s", booking)[0][0] == count, f"{count} rows")
 
 
 def test_what_was_deleted_is_emptied_with_its_edits(database, stream):
@@ -67,11 +60,11 @@ def test_what_was_deleted_is_emptied_with_its_edits(database, stream):
     put(stream, booking, "other", "stays")
     put(stream, booking, "delete-m", kind=DELETE, target="m")
     wait_rows(database, booking, 4)
-    wait_for(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
+    wait_until(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
              "content is left")
     put(stream, booking, "e2", "too late", kind=EDIT, target="m")
     wait_rows(database, booking, 5)
-    wait_for(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
+    wait_until(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
              "the late edit is left")
 
 
@@ -86,13 +79,13 @@ def archive_behind_the_stream(database, booking, seq, message_id):
 
 def test_a_message_that_is_archived_after_its_deletion_is_emptied(database, stream):
     put(stream, fresh("b"), "m", "so that there is an epoch")
-    wait_for(lambda: database("SELECT max(epoch) FROM chat.items")[0][0], "an item")
+    wait_until(lambda: database("SELECT max(epoch) FROM chat.items")[0][0], "an item")
     booking = fresh("b")
     archive_behind_the_stream(database, booking, 10**12, "delete-m")
     put(stream, booking, "m", "secret")
     put(stream, booking, "other", "stays")
     wait_rows(database, booking, 3)
-    wait_for(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
+    wait_until(lambda: database("SELECT message_id FROM chat.items WHERE booking_id = %s AND content <> ''", booking) == [("other",)],
              "content is left")
 
 
@@ -117,7 +110,7 @@ def test_an_old_booking_finds_its_partition_and_old_chats_go(suite, database, st
     put(stream, alone, "m", "x", created_ms=old_ms)
     put(stream, early, "m", "x", created_ms=old_ms + WEEK_MS)
     put(stream, late, "m", "x", created_ms=old_ms + WEEK_MS)
-    wait_for(lambda: len(database("SELECT booking_id FROM chat.items WHERE booking_id IN (%s, %s, %s)", alone, late, early)) == 3, "rows")
+    wait_until(lambda: len(database("SELECT booking_id FROM chat.items WHERE booking_id IN (%s, %s, %s)", alone, late, early)) == 3, "rows")
     # The items are of now; two of the chats are made old, the third keeps its partition.
     before_ms = now_ms - 50 * WEEK_MS
     database("UPDATE chat.chats SET last_item_ms = %s WHERE booking_id IN (%s, %s)", old_ms, alone, early)

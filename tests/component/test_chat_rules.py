@@ -11,7 +11,7 @@ import pytest
 import websockets
 
 from conftest import fresh, run
-from nats_mini import Nats
+from nats_mini import connect
 
 SLOW_MS = 1500
 
@@ -109,7 +109,7 @@ def test_an_id_is_known_for_ever(suite):
         rider = await join(suite, ride)
         message_id = str(uuid.uuid4())
         first = await say(rider, ride, "once", message_id=message_id)
-        nats = Nats(suite.stack.nats_port, user="hansom", password=suite.stack._secret("nats_password"))
+        nats = connect(suite.stack)
         deadline = time.monotonic() + 30
         while True:
             status, page = suite.rest("GET", f"/v1/bookings/{ride.id}/chat", key=suite.token(ride.client, "client"), base=suite.stack.public)

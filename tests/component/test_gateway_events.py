@@ -51,9 +51,7 @@ def public(suite, method, path, token, body=None, headers=None):
 
 def stored_count(suite):
     """How many acknowledgements the gateway has seen stored."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{suite.stack.admin_ports['edge-gateway']}/metrics", timeout=5) as answer:
-        lines = [line for line in answer.read().decode().splitlines() if line.startswith("hansom_gateway_event_acks_total{")]
-    return sum(float(line.split()[-1]) for line in lines if 'outcome="stored"' in line)
+    return suite.metric("edge-gateway", "hansom_gateway_event_acks_total", outcome="stored")
 
 
 async def listen(suite, user, **more):

@@ -7,6 +7,7 @@
 
 #define FIRST_WORD_ID 10 /* frame ids below are its own */
 #define SUBSCRIBE_ID 2
+#define TOKEN_LIFE_S 86400
 
 struct talker {
     struct talk *talk;
@@ -20,32 +21,17 @@ struct talker {
 
 /* --- backoffice --------------------------------------------------------------------------------------------------- */
 
-static bool call(const struct talk *talk, const char *method, const char *path, const char *body, struct strbuf *answer)
-{
-    char *error = NULL;
-    long status = internal_api_call(&talk->api, method, path, body, answer, &error);
-    bool is_good = status == 200 || status == 201;
-    if (!is_good)
-        internal_api_print_failure(status, answer, error);
-    mem_free(error);
-    return is_good;
-}
-
 static bool make_token(struct talker *talker)
 {
-    struct strbuf body, answer;
-    strbuf_init(&body, 128);
-    strbuf_init(&answer, 1024);
-    strbuf_appendf(&body, "{\"user_id\":\"%s\",\"role\":\"%s\",\"platform\":\"other\",\"ttl_s\":86400}",
-                   talker->user_id, talker->number % 2 == 0 ? "client" : "driver");
-    cJSON *root = NULL;
-    if (call(talker->talk, "POST", "/v1/sessions", body.data, &answer))
-        root = cJSON_ParseWithLength(answer.data, answer.length);
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "access_token"));
-    talker->token = text == NULL ? NULL : mem_strdup(text);
-    cJSON_Delete(root);
-    strbuf_finish(&body);
-    strbuf_finish(&answer);
+    const struct internal_session session = {.user = talker->user_id,
+                                             .role = talker->number % 2 == 0 ? "client" : "driver",
+                                             .platform = "other",
+                                             .ttl_s = TOKEN_LIFE_S};
+    char *error = NULL;
+    talker->token = internal_api_open_session(&talker->talk->api, &session, &error);
+    if (talker->token == NULL)
+        fprintf(stderr, "hansom: %s\n", error);
+    mem_free(error);
     return talker->token != NULL;
 }
 
@@ -59,7 +45,12 @@ static bool put_booking(const struct talker *talker)
     snprintf(path, sizeof(path), "/v1/bookings/%s", talker->booking_id);
     strbuf_appendf(&body, "{\"client_id\":\"%s\",\"driver_id\":\"u-%s-%zu\",\"status\":\"in_progress\"}",
                    talker->user_id, talk->run_id, talker->number + 1);
-    bool is_good = call(talk, "PUT", path, body.data, &answer);
+    char *error = NULL;
+    long status = internal_api_call(&talk->api, "PUT", path, body.data, &answer, &error);
+    bool is_good = status == 200 || status == 201;
+    if (!is_good)
+        internal_api_print_failure(status, &answer, error);
+    mem_free(error);
     strbuf_finish(&body);
     strbuf_finish(&answer);
     return is_good;

@@ -1,9 +1,11 @@
 #include <getopt.h>
+#include <stdio.h>
 
+#include "ask.h"
 #include "base/ids.h"
 #include "base/json_writer.h"
 #include "command.h"
-#include "internal_api.h"
+#include "options.h"
 
 struct booking_options {
     struct internal_api api;
@@ -15,42 +17,15 @@ static const char usage[] =
     "usage: hansom booking put ID --client C [--driver D] --status S [options]\n"
     "       hansom booking get ID [options]\n\n"
     "Writes or reads a booking and prints it. S is one of requested, assigned, driver_en_route_pickup,\n"
-    "driver_arrived, in_progress, completed, cancelled.\n\n"
-    "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
+    "driver_arrived, in_progress, completed, cancelled.\n\n" INTERNAL_USAGE;
 
-static const struct option long_options[] = {
-    {"client", required_argument, NULL, 'c'},
-    {"driver", required_argument, NULL, 'd'},
-    {"status", required_argument, NULL, 's'},
-    {"internal", required_argument, NULL, 'i'},
-    {"api-key-file", required_argument, NULL, 'k'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+static const struct option_row option_rows[] = {
+    OPTION("client", struct booking_options, client),
+    OPTION("driver", struct booking_options, driver),
+    OPTION("status", struct booking_options, status),
+    INTERNAL_OPTIONS(struct booking_options),
+    OPTIONS_END,
 };
-
-static bool take_option(int option, struct booking_options *options)
-{
-    switch (option) {
-    case 'c':
-        options->client = optarg;
-        return true;
-    case 'd':
-        options->driver = optarg;
-        return true;
-    case 's':
-        options->status = optarg;
-        return true;
-    case 'i':
-        options->api.url = optarg;
-        return true;
-    case 'k':
-        options->api.api_key_file = optarg;
-        return true;
-    default:
-        return false;
-    }
-}
 
 static bool is_complete(const struct booking_options *options)
 {
@@ -62,14 +37,9 @@ static bool is_complete(const struct booking_options *options)
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct booking_options *options)
 {
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            return EXIT_OK;
-        }
-        if (!take_option(option, options))
-            return EXIT_USAGE;
-    }
+    int exit_code = options_parse(argc, argv, usage, option_rows, options);
+    if (exit_code >= 0)
+        return exit_code;
     if (argc - optind == 2) {
         options->verb = argv[optind];
         options->id = argv[optind + 1];
@@ -78,7 +48,7 @@ static int parse(int argc, char **argv, struct booking_options *options)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    if (!id_is_valid(options->id, strlen(options->id))) {
+    if (!is_id(options->id)) {
         fprintf(stderr, "hansom: ID must be 1 to 64 of A-Z a-z 0-9 _ -\n");
         return EXIT_USAGE;
     }
@@ -96,25 +66,6 @@ static void write_body(const struct booking_options *options, struct strbuf *bod
     json_end_object(&json);
 }
 
-static int call(const struct booking_options *options, struct strbuf *body, struct strbuf *answer)
-{
-    char path[ID_SIZE + 32];
-    snprintf(path, sizeof(path), "/v1/bookings/%s", options->id);
-    bool is_put = str_equal(options->verb, "put");
-    if (is_put)
-        write_body(options, body);
-    char *error = NULL;
-    long status =
-        internal_api_call(&options->api, is_put ? "PUT" : "GET", path, is_put ? body->data : NULL, answer, &error);
-    bool is_good = status == 200 || status == 201;
-    if (is_good)
-        printf("%s\n", answer->data);
-    else
-        internal_api_print_failure(status, answer, error);
-    mem_free(error);
-    return is_good ? EXIT_OK : EXIT_RUNTIME;
-}
-
 int cmd_booking(int argc, char **argv)
 {
     struct booking_options options = {0};
@@ -122,11 +73,14 @@ int cmd_booking(int argc, char **argv)
     int exit_code = parse(argc, argv, &options);
     if (exit_code >= 0)
         return exit_code;
-    struct strbuf body, answer;
+    char path[ID_SIZE + 32];
+    snprintf(path, sizeof(path), "/v1/bookings/%s", options.id);
+    if (str_equal(options.verb, "get"))
+        return ask_and_print(&options.api, "GET", path, NULL);
+    struct strbuf body;
     strbuf_init(&body, 256);
-    strbuf_init(&answer, 1024);
-    exit_code = call(&options, &body, &answer);
+    write_body(&options, &body);
+    exit_code = ask_and_print(&options.api, "PUT", path, body.data);
     strbuf_finish(&body);
-    strbuf_finish(&answer);
     return exit_code;
 }

@@ -1,10 +1,12 @@
 #include <cjson/cJSON.h>
 #include <getopt.h>
+#include <stdio.h>
 
+#include "ask.h"
 #include "base/ids.h"
 #include "base/json_writer.h"
 #include "command.h"
-#include "internal_api.h"
+#include "options.h"
 
 struct contacts_options {
     struct internal_api api;
@@ -21,63 +23,31 @@ static const char usage[] =
     "  --locale L          de-CH\n"
     "  --timezone Z        Europe/Zurich\n"
     "  --preferences JSON  "
-    "{\"channels\":{\"sms\":false},\"muted_types\":[],\"quiet_hours\":{\"from\":\"22:00\",\"to\":\"07:00\"}}\n"
-    "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
+    "{\"channels\":{\"sms\":false},\"muted_types\":[],\"quiet_hours\":{\"from\":\"22:00\",\"to\":\"07:00\"}}"
+    "\n" INTERNAL_USAGE;
 
-static const struct option long_options[] = {
-    {"email", required_argument, NULL, 'e'},
-    {"phone", required_argument, NULL, 'p'},
-    {"locale", required_argument, NULL, 'l'},
-    {"timezone", required_argument, NULL, 'z'},
-    {"preferences", required_argument, NULL, 'w'},
-    {"internal", required_argument, NULL, 'i'},
-    {"api-key-file", required_argument, NULL, 'k'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+static const struct option_row option_rows[] = {
+    OPTION("email", struct contacts_options, email),
+    OPTION("phone", struct contacts_options, phone),
+    OPTION("locale", struct contacts_options, locale),
+    OPTION("timezone", struct contacts_options, timezone),
+    OPTION("preferences", struct contacts_options, preferences),
+    INTERNAL_OPTIONS(struct contacts_options),
+    OPTIONS_END,
 };
-
-static const char **field_of(struct contacts_options *options, int option)
-{
-    switch (option) {
-    case 'e':
-        return &options->email;
-    case 'p':
-        return &options->phone;
-    case 'l':
-        return &options->locale;
-    case 'z':
-        return &options->timezone;
-    case 'w':
-        return &options->preferences;
-    case 'i':
-        return &options->api.url;
-    case 'k':
-        return &options->api.api_key_file;
-    default:
-        return NULL;
-    }
-}
 
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct contacts_options *options)
 {
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        const char **field = field_of(options, option);
-        if (option == 'h') {
-            fputs(usage, stdout);
-            return EXIT_OK;
-        }
-        if (field == NULL)
-            return EXIT_USAGE;
-        *field = optarg;
-    }
+    int exit_code = options_parse(argc, argv, usage, option_rows, options);
+    if (exit_code >= 0)
+        return exit_code;
     if (argc - optind != 2 || !str_equal(argv[optind], "put")) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
     options->user = argv[optind + 1];
-    if (id_is_valid(options->user, strlen(options->user)))
+    if (is_id(options->user))
         return -1;
     fprintf(stderr, "hansom: USER must be 1 to 64 of A-Z a-z 0-9 _ -\n");
     return EXIT_USAGE;
@@ -111,23 +81,6 @@ static bool write_body(const struct contacts_options *options, struct strbuf *bo
     return true;
 }
 
-static int call(const struct contacts_options *options, const char *body)
-{
-    char path[ID_SIZE + 32];
-    snprintf(path, sizeof(path), "/v1/users/%s/contacts", options->user);
-    struct strbuf answer;
-    strbuf_init(&answer, 1024);
-    char *error = NULL;
-    long status = internal_api_call(&options->api, "PUT", path, body, &answer, &error);
-    if (status == 200)
-        printf("%s\n", answer.data);
-    else
-        internal_api_print_failure(status, &answer, error);
-    mem_free(error);
-    strbuf_finish(&answer);
-    return status == 200 ? EXIT_OK : EXIT_RUNTIME;
-}
-
 int cmd_contacts(int argc, char **argv)
 {
     struct contacts_options options = {0};
@@ -138,7 +91,9 @@ int cmd_contacts(int argc, char **argv)
     struct strbuf body;
     strbuf_init(&body, 512);
     if (write_body(&options, &body)) {
-        exit_code = call(&options, body.data);
+        char path[ID_SIZE + 32];
+        snprintf(path, sizeof(path), "/v1/users/%s/contacts", options.user);
+        exit_code = ask_and_print(&options.api, "PUT", path, body.data);
     } else {
         fprintf(stderr, "hansom: --preferences must be JSON\n");
         exit_code = EXIT_USAGE;

@@ -1,6 +1,8 @@
 #include <getopt.h>
+#include <stdio.h>
 
 #include "command.h"
+#include "options.h"
 #include "pg/migrate.h"
 
 static const char usage[] = "usage: hansom migrate [--database URL] [--dir DIR]\n\n"
@@ -8,11 +10,14 @@ static const char usage[] = "usage: hansom migrate [--database URL] [--dir DIR]\
                             "  --database URL      postgresql://... (HANSOM_POSTGRES_URL)\n"
                             "  --dir DIR           folder of the files (migrations)\n";
 
-static const struct option long_options[] = {
-    {"database", required_argument, NULL, 'b'},
-    {"dir", required_argument, NULL, 'd'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+struct migrate_options {
+    const char *database, *folder;
+};
+
+static const struct option_row option_rows[] = {
+    OPTION("database", struct migrate_options, database),
+    OPTION("dir", struct migrate_options, folder),
+    OPTIONS_END,
 };
 
 static void on_applied(void *context, const char *name)
@@ -36,25 +41,13 @@ static int run(const char *database, const char *folder)
 
 int cmd_migrate(int argc, char **argv)
 {
-    const char *database = getenv("HANSOM_POSTGRES_URL"), *folder = "migrations";
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'b':
-            database = optarg;
-            break;
-        case 'd':
-            folder = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_OK;
-        default:
-            return EXIT_USAGE;
-        }
-    }
-    if (database == NULL || optind != argc) {
+    struct migrate_options options = {.database = getenv("HANSOM_POSTGRES_URL"), .folder = "migrations"};
+    int exit_code = options_parse(argc, argv, usage, option_rows, &options);
+    if (exit_code >= 0)
+        return exit_code;
+    if (options.database == NULL || optind != argc) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    return run(database, folder);
+    return run(options.database, options.folder);
 }

@@ -1,12 +1,14 @@
 #include <cjson/cJSON.h>
 #include <getopt.h>
+#include <stdio.h>
 
+#include "ask.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/json_writer.h"
 #include "command.h"
-#include "internal_api.h"
 #include "ledger_text.h"
+#include "options.h"
 
 #define PAGE_MAX 200L
 #define LIMIT_MAX 10000L
@@ -30,43 +32,21 @@ static const char usage[] =
     "                          DATA_JSON [options]\n\n"
     "show prints the ledger of an event, one line per attempt; dead the deliveries that were given up, newest\n"
     "first; replay makes them due again; send posts an event to a user and prints the answer. C is one of fcm,\n"
-    "apns, webpush, sms, email, webhook.\n\n"
-    "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
-
-static const struct option long_options[] = {
-    {"user", required_argument, NULL, 'u'},
-    {"channel", required_argument, NULL, 'c'},
-    {"limit", required_argument, NULL, 'l'},
-    {"type", required_argument, NULL, 't'},
-    {"critical", no_argument, NULL, 'C'},
-    {"expires-in", required_argument, NULL, 'x'},
-    {"collapse-key", required_argument, NULL, 'K'},
-    {"event-id", required_argument, NULL, 'e'},
-    {"internal", required_argument, NULL, 'i'},
-    {"api-key-file", required_argument, NULL, 'k'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
+    "apns, webpush, sms, email, webhook.\n\n" INTERNAL_USAGE;
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
-/* The answer (cJSON_Delete), NULL with a word on stderr when it is not 2xx. */
-static cJSON *ask(const struct notify_options *options, const char *method, const char *path, const char *body)
+/* The answer (cJSON_Delete), NULL with a word on stderr. */
+static cJSON *ask_json(const struct notify_options *options, const char *method, const char *path, const char *body)
 {
     struct strbuf answer;
     strbuf_init(&answer, 4096);
-    char *error = NULL;
-    long status = internal_api_call(&options->api, method, path, body, &answer, &error);
     cJSON *root = NULL;
-    if (status >= 200 && status < 300) {
+    if (ask(&options->api, method, path, body, &answer)) {
         root = cJSON_ParseWithLength(answer.data, answer.length);
         if (root == NULL)
             fprintf(stderr, "hansom: the answer is not JSON\n");
-    } else {
-        internal_api_print_failure(status, &answer, error);
     }
-    mem_free(error);
     strbuf_finish(&answer);
     return root;
 }
@@ -78,7 +58,7 @@ static int show(const struct notify_options *options)
     char path[256];
     snprintf(path, sizeof(path), "/v1/notifications/%s%s%s", options->arguments[0],
              options->user != NULL ? "?user_id=" : "", options->user != NULL ? options->user : "");
-    cJSON *ledger = ask(options, "GET", path, NULL);
+    cJSON *ledger = ask_json(options, "GET", path, NULL);
     if (ledger == NULL)
         return EXIT_RUNTIME;
     struct strbuf text;
@@ -99,7 +79,7 @@ static bool print_dead_page(const struct notify_options *options, long limit, do
         length += snprintf(path + length, sizeof(path) - (size_t)length, "&channel=%s", options->channel);
     if (*before > 0)
         snprintf(path + length, sizeof(path) - (size_t)length, "&before=%.0f", *before);
-    cJSON *page = ask(options, "GET", path, NULL);
+    cJSON *page = ask_json(options, "GET", path, NULL);
     if (page == NULL)
         return false;
     struct strbuf text;
@@ -130,7 +110,7 @@ static cJSON *ask_replay(const struct notify_options *options)
     if (options->count == 1) {
         char path[ID_SIZE + 32];
         snprintf(path, sizeof(path), "/v1/notifications/%s/replay", options->arguments[0]);
-        return ask(options, "POST", path, NULL);
+        return ask_json(options, "POST", path, NULL);
     }
     struct strbuf body;
     struct json_writer json;
@@ -141,7 +121,7 @@ static cJSON *ask_replay(const struct notify_options *options)
     if (options->limit_number > 0)
         json_kv_int(&json, "limit", options->limit_number);
     json_end_object(&json);
-    cJSON *answer = ask(options, "POST", "/v1/notifications/replay", body.data);
+    cJSON *answer = ask_json(options, "POST", "/v1/notifications/replay", body.data);
     strbuf_finish(&body);
     return answer;
 }
@@ -190,7 +170,7 @@ static int post_event(const struct notify_options *options, const char *data)
     struct strbuf body;
     strbuf_init(&body, 512);
     write_event(options, data, &body);
-    cJSON *answer = ask(options, "POST", path, body.data);
+    cJSON *answer = ask_json(options, "POST", path, body.data);
     strbuf_finish(&body);
     if (answer == NULL)
         return EXIT_RUNTIME;
@@ -221,16 +201,32 @@ static int send_event(const struct notify_options *options)
 
 /* --- arguments ---------------------------------------------------------------------------------------------------- */
 
+#define S struct notify_options
+static const struct option_row no_verb_options[] = {INTERNAL_OPTIONS(S), OPTIONS_END};
+static const struct option_row show_options[] = {OPTION("user", S, user), INTERNAL_OPTIONS(S), OPTIONS_END};
+static const struct option_row channel_options[] = {OPTION("channel", S, channel), OPTION("limit", S, limit),
+                                                    INTERNAL_OPTIONS(S), OPTIONS_END};
+static const struct option_row send_options[] = {
+    OPTION("type", S, type),
+    OPTION_FLAG("critical", S, is_critical),
+    OPTION("expires-in", S, expires_in),
+    OPTION("collapse-key", S, collapse_key),
+    OPTION("event-id", S, event_id),
+    INTERNAL_OPTIONS(S),
+    OPTIONS_END,
+};
+#undef S
+
 static const struct verb {
     const char *name;
-    const char *takes; /* letters of its options; all take h, i, k */
+    const struct option_row *options;
     int count_min, count_max;
     int (*run)(const struct notify_options *options);
 } verbs[] = {
-    {"show", "u", 1, 1, show},
-    {"dead", "cl", 0, 0, dead},
-    {"replay", "cl", 0, 1, replay},
-    {"send", "tCxKe", 2, 2, send_event},
+    {"show", show_options, 1, 1, show},
+    {"dead", channel_options, 0, 0, dead},
+    {"replay", channel_options, 0, 1, replay},
+    {"send", send_options, 2, 2, send_event},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -239,32 +235,6 @@ static const struct verb *find_verb(const char *name)
         if (str_equal(verbs[i].name, name))
             return &verbs[i];
     return NULL;
-}
-
-static const char **field_of(struct notify_options *options, int option)
-{
-    switch (option) {
-    case 'u':
-        return &options->user;
-    case 'c':
-        return &options->channel;
-    case 'l':
-        return &options->limit;
-    case 't':
-        return &options->type;
-    case 'x':
-        return &options->expires_in;
-    case 'K':
-        return &options->collapse_key;
-    case 'e':
-        return &options->event_id;
-    case 'i':
-        return &options->api.url;
-    case 'k':
-        return &options->api.api_key_file;
-    default:
-        return NULL;
-    }
 }
 
 static bool fail(const char *text)
@@ -282,20 +252,20 @@ static bool is_number(const char *text, long max, long *number_r)
     return end != text && *end == '\0' && *number_r >= 1 && *number_r <= max;
 }
 
-static bool is_id(const char *text)
+static bool is_id_if_given(const char *text)
 {
-    return text == NULL || id_is_valid(text, strlen(text));
+    return text == NULL || is_id(text);
 }
 
 static bool values_are_good(struct notify_options *options)
 {
     if (options->count > 0 && !is_id(options->arguments[0]))
         return fail("EVENT_ID, USER: must be 1 to 64 of A-Z a-z 0-9 _ -");
-    if (!is_id(options->user))
+    if (!is_id_if_given(options->user))
         return fail("--user: must be 1 to 64 of A-Z a-z 0-9 _ -");
-    if (!is_id(options->event_id))
+    if (!is_id_if_given(options->event_id))
         return fail("--event-id: must be 1 to 64 of A-Z a-z 0-9 _ -");
-    if (!is_id(options->channel))
+    if (!is_id_if_given(options->channel))
         return fail("--channel: must be fcm, apns, webpush, sms, email or webhook");
     if (!is_number(options->limit, LIMIT_MAX, &options->limit_number))
         return fail("--limit: must be a whole number from 1 to 10000");
@@ -304,35 +274,12 @@ static bool values_are_good(struct notify_options *options)
     return true;
 }
 
-/* -1: go on; else the exit code. */
-static int take_options(int argc, char **argv, const struct verb *verb, struct notify_options *options)
-{
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        const char **field = field_of(options, option);
-        if (option == 'h') {
-            fputs(usage, stdout);
-            return EXIT_OK;
-        }
-        if (option == '?')
-            return EXIT_USAGE;
-        if (strchr("ik", option) == NULL && (verb == NULL || strchr(verb->takes, option) == NULL)) {
-            fputs(usage, stderr);
-            return EXIT_USAGE;
-        }
-        if (field != NULL)
-            *field = optarg;
-        else
-            options->is_critical = true;
-    }
-    return -1;
-}
-
 int cmd_notify(int argc, char **argv)
 {
     struct notify_options options = {0};
     internal_api_defaults(&options.api);
     const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
-    int exit_code = take_options(argc, argv, verb, &options);
+    int exit_code = options_parse(argc, argv, usage, verb != NULL ? verb->options : no_verb_options, &options);
     if (exit_code >= 0)
         return exit_code;
     options.arguments = argv + optind + 1;

@@ -4,15 +4,14 @@
 #include "base/json_writer.h"
 #include "channel_session.h"
 #include "command.h"
+#include "options.h"
 
 static const char usage[] =
     "usage: hansom publish CHANNEL JSON --user U --role R [options]\n\n"
     "Publishes one item and prints the reply.\n\n"
     "  --user U --role R   who publishes\n"
     "  --token T           an access token instead\n"
-    "  --public URL        gateway (HANSOM_PUBLIC, else http://127.0.0.1:8080)\n"
-    "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
+    "  --public URL        gateway (HANSOM_PUBLIC, else http://127.0.0.1:8080)\n" INTERNAL_USAGE;
 
 #define PUBLISH_ID 2
 

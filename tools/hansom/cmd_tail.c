@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "channel_session.h"
 #include "command.h"
+#include "options.h"
 
 static const char usage[] =
     "usage: hansom tail CHANNEL... [options]\n\n"
@@ -13,9 +14,7 @@ static const char usage[] =
     "  --token T           an access token instead\n"
     "  --reason TEXT       for support and admin, kept in the audit trail\n"
     "  --max-rate R        updates per second at most\n"
-    "  --public URL        gateway (HANSOM_PUBLIC, else http://127.0.0.1:8080)\n"
-    "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
+    "  --public URL        gateway (HANSOM_PUBLIC, else http://127.0.0.1:8080)\n" INTERNAL_USAGE;
 
 struct tail {
     struct channel_options options;

@@ -1,9 +1,11 @@
 #include <cjson/cJSON.h>
 #include <getopt.h>
+#include <stdio.h>
 
+#include "ask.h"
 #include "base/json_writer.h"
 #include "command.h"
-#include "internal_api.h"
+#include "options.h"
 
 struct token_options {
     struct internal_api api;
@@ -12,60 +14,28 @@ struct token_options {
     bool wants_json;
 };
 
-static const char usage[] =
-    "usage: hansom token --user U --role client|driver|support|admin [options]\n\n"
-    "Opens a session and prints its access token.\n\n"
-    "  --platform P        ios, android, web, server, ... (server)\n"
-    "  --ttl S             seconds that the access token is good for\n"
-    "  --json              print the whole answer, refresh token included\n"
-    "  --internal URL      backoffice (HANSOM_INTERNAL, else http://127.0.0.1:8090)\n"
-    "  --api-key-file F    file with the API key (HANSOM_API_KEY_FILE, else var/secrets/api_key)\n";
+static const char usage[] = "usage: hansom token --user U --role client|driver|support|admin [options]\n\n"
+                            "Opens a session and prints its access token.\n\n"
+                            "  --platform P        ios, android, web, server, ... (server)\n"
+                            "  --ttl S             seconds that the access token is good for\n"
+                            "  --json              print the whole answer, refresh token included\n" INTERNAL_USAGE;
 
-static const struct option long_options[] = {
-    {"user", required_argument, NULL, 'u'},
-    {"role", required_argument, NULL, 'r'},
-    {"platform", required_argument, NULL, 'p'},
-    {"ttl", required_argument, NULL, 't'},
-    {"json", no_argument, NULL, 'j'},
-    {"internal", required_argument, NULL, 'i'},
-    {"api-key-file", required_argument, NULL, 'k'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+static const struct option_row option_rows[] = {
+    OPTION("user", struct token_options, user),
+    OPTION("role", struct token_options, role),
+    OPTION("platform", struct token_options, platform),
+    OPTION("ttl", struct token_options, ttl_s),
+    OPTION_FLAG("json", struct token_options, wants_json),
+    INTERNAL_OPTIONS(struct token_options),
+    OPTIONS_END,
 };
 
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct token_options *options)
 {
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'u':
-            options->user = optarg;
-            break;
-        case 'r':
-            options->role = optarg;
-            break;
-        case 'p':
-            options->platform = optarg;
-            break;
-        case 't':
-            options->ttl_s = optarg;
-            break;
-        case 'j':
-            options->wants_json = true;
-            break;
-        case 'i':
-            options->api.url = optarg;
-            break;
-        case 'k':
-            options->api.api_key_file = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_OK;
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    int exit_code = options_parse(argc, argv, usage, option_rows, options);
+    if (exit_code >= 0)
+        return exit_code;
     if (options->user == NULL || options->role == NULL || optind != argc) {
         fputs(usage, stderr);
         return EXIT_USAGE;
@@ -112,14 +82,8 @@ static int call(const struct token_options *options, const char *body)
 {
     struct strbuf answer;
     strbuf_init(&answer, 1024);
-    char *error = NULL;
-    long status = internal_api_call(&options->api, "POST", "/v1/sessions", body, &answer, &error);
-    int exit_code = EXIT_RUNTIME;
-    if (status == 201)
-        exit_code = print_answer(options, &answer);
-    else
-        internal_api_print_failure(status, &answer, error);
-    mem_free(error);
+    bool is_good = ask(&options->api, "POST", "/v1/sessions", body, &answer);
+    int exit_code = is_good ? print_answer(options, &answer) : EXIT_RUNTIME;
     strbuf_finish(&answer);
     return exit_code;
 }

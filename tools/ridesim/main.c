@@ -171,8 +171,7 @@ static int parse(struct app *app, int argc, char **argv)
     return -1;
 }
 
-/* --- the course of a run
- * -------------------------------------------------------------------------------------------------- */
+/* --- the course of a run ------------------------------------------------------------------------------------------ */
 
 static void end_run(struct app *app)
 {

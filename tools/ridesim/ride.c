@@ -13,6 +13,7 @@
 
 #define HEARTBEAT_MS 4000
 #define REST_RETRY_MS 1000
+#define TOKEN_LIFE_S 86400
 #define RECENT_MAX 64
 #define FINAL_TOLERANCE_MS 2000
 #define MS_PER_HOUR 3600000.0
@@ -55,25 +56,13 @@ struct ride {
     bool is_driving;
 };
 
-/* --- backoffice
- * --------------------------------------------------------------------------------------------------------- */
+/* --- backoffice --------------------------------------------------------------------------------------------------- */
 
 static char *make_token(const struct simulation *simulation, const char *user, const char *role)
 {
-    struct strbuf body, answer;
-    char *error = NULL, *token = NULL;
-    strbuf_init(&body, 128);
-    strbuf_init(&answer, 1024);
-    strbuf_appendf(&body, "{\"user_id\":\"%s\",\"role\":\"%s\",\"platform\":\"other\",\"ttl_s\":86400}", user, role);
-    long status = internal_api_call(&simulation->api, "POST", "/v1/sessions", body.data, &answer, &error);
-    cJSON *root = status == 201 ? cJSON_ParseWithLength(answer.data, answer.length) : NULL;
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "access_token"));
-    if (text != NULL)
-        token = mem_strdup(text);
-    cJSON_Delete(root);
-    mem_free(error);
-    strbuf_finish(&body);
-    strbuf_finish(&answer);
+    const struct internal_session session = {.user = user, .role = role, .platform = "other", .ttl_s = TOKEN_LIFE_S};
+    char *error = NULL, *token = internal_api_open_session(&simulation->api, &session, &error);
+    mem_free(error); /* the client tries again */
     return token;
 }
 
@@ -112,8 +101,7 @@ static bool put_booking(const struct ride *ride, const char *status_text)
     return is_good;
 }
 
-/* --- the driver
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the driver --------------------------------------------------------------------------------------------------- */
 
 static char *driver_token(void *context)
 {
@@ -198,8 +186,7 @@ static void publish(struct ride *ride, size_t index, int64_t fix_ms)
     send_text(ride->driver, &text);
 }
 
-/* --- pacing
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- pacing ------------------------------------------------------------------------------------------------------- */
 
 /* At its own times, `speed` times as fast; with a rate, one point per 1/rate seconds, and its time is then. */
 static uint64_t due_us(const struct ride *ride, size_t index)
@@ -288,9 +275,7 @@ static void on_step(uv_timer_t *timer)
         arrive(ride);
 }
 
-/* --- riders
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- riders ------------------------------------------------------------------------------------------------------- */
 
 static char *rider_token(void *context)
 {
@@ -406,9 +391,7 @@ static void rider_closed(void *context, int code, bool will_retry)
 static const struct hansom_client_events driver_events = {driver_token, NULL, driver_frame, driver_closed};
 static const struct hansom_client_events rider_events = {rider_token, rider_opened, rider_frame, rider_closed};
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void init_timer(struct ride *ride, uv_timer_t *timer)
 {

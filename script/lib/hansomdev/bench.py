@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
 from .stack import Stack
 
@@ -76,13 +75,6 @@ def cpu_seconds(pid):
             parent, own, ended = _stat(name)
             total += own + ended if parent == pid else 0
     return total / TICKS
-
-
-def metrics(stack, service):
-    """Name with labels -> value."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.admin_ports[service]}/metrics", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and not line.startswith("#")}
 
 
 def chatbench(stack, *arguments, stdin=None):

@@ -36,7 +36,7 @@ def parse_arguments():
 
 def archived(stack):
     try:
-        figures = bench.metrics(stack, "chat-store")
+        figures = stack.metrics("chat-store")
     except OSError:
         return 0
     return figures.get('hansom_chat_archived_total{kind="message"}', 0)

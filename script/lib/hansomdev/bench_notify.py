@@ -125,7 +125,7 @@ class Run:
     def sample(self):
         """(accepted, queue) by the notifier's metrics since its last start; None while it does not answer."""
         try:
-            figures = bench.metrics(self.stack, "notifier")
+            figures = self.stack.metrics("notifier")
         except OSError:
             return None
         self.rss_bytes_max = max(self.rss_bytes_max, figures["process_resident_memory_bytes"])

@@ -223,6 +223,12 @@ class Stack:
         except (urllib.error.URLError, OSError):
             return False
 
+    def metrics(self, name):
+        """Of a service: name with labels -> value."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_ports[name]}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and not line.startswith("#")}
+
     def wait_ready(self, timeout_s=60, should_stop=lambda: False):
         deadline = time.monotonic() + timeout_s
         waiting = list(self.services)

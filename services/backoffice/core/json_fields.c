@@ -76,7 +76,7 @@ bool field_id(const cJSON *body, const char *name, enum field_presence presence,
 {
     if (!field_text(body, name, presence, value_r, error))
         return false;
-    if (*value_r == NULL || id_is_valid(*value_r, strlen(*value_r)))
+    if (*value_r == NULL || is_id(*value_r))
         return true;
     return field_fail_named(error, name, "must be 1 to 64 of A-Z a-z 0-9 _ -");
 }

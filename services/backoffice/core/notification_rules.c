@@ -32,7 +32,7 @@ bool ledger_request_read(const struct query *query, Hansom__LedgerRequest *reque
     if (user_id == NULL)
         return true;
     request_r->user_id = (char *)user_id;
-    return id_is_valid(user_id, strlen(user_id)) || field_fail(&why, "user_id: must be 1 to 64 of A-Z a-z 0-9 _ -");
+    return is_id(user_id) || field_fail(&why, "user_id: must be 1 to 64 of A-Z a-z 0-9 _ -");
 }
 
 bool dead_request_read(const struct query *query, Hansom__DeadRequest *request_r, char *error, size_t error_size)

@@ -59,10 +59,10 @@ static void keep(struct post_event *post, const Hansom__UserEvent *event)
 {
     struct announcements list = {0};
     struct message_rows rows;
-    char now[24];
+    char now[NUMBER_SIZE];
     announcements_add_event(&list, event);
     message_rows_init(&rows, &list);
-    snprintf(now, sizeof(now), "%lld", (long long)event->created_at_ms);
+    number_text(now, event->created_at_ms);
     const char *const parameters[] = {event->user_id,          event->event_id,    post->fingerprint,      now,
                                       rows.subjects.text.data, rows.ids.text.data, rows.payloads.text.data};
     pg_query(post->app->pg,

@@ -147,7 +147,7 @@ static void on_wake(uv_async_t *wake)
 static void name_request(struct exchange *exchange)
 {
     const char *given = http_header(exchange, "X-Request-Id");
-    if (given != NULL && id_is_valid(given, strlen(given)))
+    if (given != NULL && is_id(given))
         ASSERT(str_copy(exchange->request_id, sizeof(exchange->request_id), given));
     else
         uuid_generate(exchange->request_id);
@@ -231,9 +231,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     atomic_fetch_sub(&server->active, 1);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static bool start_daemon(struct http_server *server, struct strbuf *error)
 {

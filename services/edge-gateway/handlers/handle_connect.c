@@ -50,8 +50,7 @@ static void unavailable(struct connect_flow *flow)
     refuse(flow, CONNECT_UNAVAILABLE, ERROR_unavailable, "the message bus did not answer", CLOSE_internal);
 }
 
-/* --- the answer
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the answer --------------------------------------------------------------------------------------------------- */
 
 static void write_limits(struct json_writer *json, const struct gateway_settings *settings)
 {
@@ -92,8 +91,7 @@ static void welcome(struct connect_flow *flow)
     session_open(session);
 }
 
-/* --- drivers
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- drivers ------------------------------------------------------------------------------------------------------ */
 
 static void on_default_policy(void *context, enum bus_status status, const struct bus_message *reply)
 {
@@ -153,8 +151,7 @@ static void take_publisher(struct connect_flow *flow)
     strbuf_finish(&bytes);
 }
 
-/* --- everybody
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- everybody ---------------------------------------------------------------------------------------------------- */
 
 static void on_cutoff(void *context, enum bus_status status, const struct bus_message *reply)
 {

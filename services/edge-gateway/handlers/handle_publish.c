@@ -3,8 +3,7 @@
 #include "proto/subjects.h"
 #include "publish.h"
 
-/* --- to the bus
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- to the bus --------------------------------------------------------------------------------------------------- */
 
 static void publish_packed(struct session *session, uint32_t id, enum channel_kind kind, const char *subject,
                            const ProtobufCMessage *message)
@@ -39,8 +38,7 @@ void publish_refuse(struct session *session, uint32_t id, enum acl_verdict verdi
                            0);
 }
 
-/* --- positions: need the booking
- * ------------------------------------------------------------------------------------------- */
+/* --- positions: need the booking ---------------------------------------------------------------------------------- */
 
 /* A publish that waits for its booking to be read. */
 struct publish_flow {
@@ -126,8 +124,7 @@ static void publish_location(struct session *session, const struct client_frame 
     booking_when_known(flow->entry, &flow->waiter, on_booking, flow);
 }
 
-/* --- heartbeats
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- heartbeats --------------------------------------------------------------------------------------------------- */
 
 static void publish_heartbeat(struct session *session, const struct client_frame *frame,
                               const struct channel_name *channel)

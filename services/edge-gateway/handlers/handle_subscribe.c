@@ -53,8 +53,7 @@ static void refuse_bus(struct subscribe_flow *flow, enum bus_status status)
     reply_bus_error(session, id, status);
 }
 
-/* --- live, then what is retained
- * --------------------------------------------------------------------------------------------- */
+/* --- live, then what is retained ---------------------------------------------------------------------------------- */
 
 /* Ends the flow with the reply; what came live meanwhile follows it. */
 static void finish(struct subscribe_flow *flow, struct reply *reply, uint64_t position)
@@ -150,8 +149,7 @@ static void go_live(struct subscribe_flow *flow)
                                      GATEWAY_REQUEST_TIMEOUT_MS, on_retained, flow);
 }
 
-/* --- staff: no access without a record
- * --------------------------------------------------------------------------------------------- */
+/* --- staff: no access without a record ---------------------------------------------------------------------------- */
 
 static void on_announced(void *context, enum bus_status status, const struct bus_ack *ack)
 {
@@ -205,9 +203,7 @@ static void audit(struct subscribe_flow *flow)
     strbuf_finish(&bytes);
 }
 
-/* --- the rule
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the rule ----------------------------------------------------------------------------------------------------- */
 
 static void decide(struct subscribe_flow *flow, const Hansom__Booking *booking)
 {
@@ -258,8 +254,7 @@ static void on_driver_bookings(void *context, enum bus_status status, const stru
     }
     Hansom__DriverBookings *bookings = hansom__driver_bookings__unpack(NULL, reply->length, reply->data);
     char booking_id[ID_SIZE] = "";
-    if (bookings != NULL && bookings->n_booking_ids > 0 &&
-        id_is_valid(bookings->booking_ids[0], strlen(bookings->booking_ids[0])))
+    if (bookings != NULL && bookings->n_booking_ids > 0 && is_id(bookings->booking_ids[0]))
         str_copy(booking_id, sizeof(booking_id), bookings->booking_ids[0]);
     hansom__driver_bookings__free_unpacked(bookings, NULL);
     if (*booking_id == '\0')
@@ -290,9 +285,7 @@ static void find_rule(struct subscribe_flow *flow)
         await_booking(flow, subscription->name.id);
 }
 
-/* --- the door
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the door ----------------------------------------------------------------------------------------------------- */
 
 /* NULL: nothing speaks against it. */
 static const char *objection(const struct session *session, const struct client_frame *frame,

@@ -68,6 +68,9 @@ Test(ids, validity)
     memset(longest, 'a', sizeof(longest));
     cr_assert(id_is_valid(longest, ID_LENGTH_MAX));
     cr_assert_not(id_is_valid(longest, ID_LENGTH_MAX + 1));
+    cr_assert(is_id("a-B_9"));
+    cr_assert_not(is_id(""));
+    cr_assert_not(is_id("a b"));
     cr_assert_not(id_is_valid("", 0));
     for (int c = 0; c < 256; c++) {
         char text = (char)c;

@@ -5,6 +5,7 @@
 #include "pg/pg.h"
 #include "pg/pg_array.h"
 #include "pg/pg_batch.h"
+#include "pg/pg_job.h"
 #include "tests/support/pg_fixture.h"
 
 struct world {
@@ -463,5 +464,59 @@ Test(pg, a_batch_that_is_destroyed_ends_its_items_uncommitted)
     pg_batch_destroy(&batches.batch);
     for (int i = 0; i < 150; i++)
         cr_assert(batches.items[i].ended == 1 && batches.items[i].committed == 0);
+    close_world(&world);
+}
+
+/* --- jobs --------------------------------------------------------------------------------------------------------- */
+
+struct job_world {
+    struct pg *pg;
+    unsigned runs, wanted;
+};
+
+static void count_run(void *context)
+{
+    struct job_world *jobs = context;
+    cr_assert(pg_is_connected(jobs->pg));
+    jobs->runs++;
+}
+
+static bool has_run(void *context)
+{
+    return ((struct job_world *)context)->runs >= ((struct job_world *)context)->wanted;
+}
+
+Test(pg, a_job_comes_back_while_the_database_is_there)
+{
+    struct world world;
+    open_world(&world, 1);
+    struct job_world jobs = {.pg = world.pg, .wanted = 3};
+    struct pg_job *job = pg_job_create(&world.loop, world.pg, 1, count_run, &jobs);
+    cr_assert_eq(jobs.runs, 0);
+    wait_until(&world, has_run, &jobs);
+    pg_fixture_kill(&world.server);
+    wait_until(&world, is_down, world.pg);
+    pg_fixture_restart(&world.server);
+    wait_until(&world, is_up, world.pg);
+    jobs.wanted = jobs.runs + 2;
+    wait_until(&world, has_run, &jobs);
+    pg_destroy(&world.pg);
+    pg_job_destroy(&job);
+    cr_assert_null(job);
+    pg_job_destroy(&job);
+    close_world(&world);
+}
+
+Test(pg, a_job_that_is_woken_runs_at_once)
+{
+    struct world world;
+    open_world(&world, 1);
+    struct job_world jobs = {.pg = world.pg, .wanted = 1};
+    struct pg_job *job = pg_job_create(&world.loop, world.pg, 3600000, count_run, &jobs);
+    pg_job_wake(job);
+    cr_assert_eq(jobs.runs, 0, "never before it returns");
+    wait_until(&world, has_run, &jobs);
+    cr_assert_eq(jobs.runs, 1);
+    pg_job_destroy(&job);
     close_world(&world);
 }

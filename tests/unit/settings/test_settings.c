@@ -6,7 +6,7 @@
 
 struct sample {
     int64_t port;
-    double rate;
+    double rate, size;
     bool is_open;
     char *title, *api_key, *url;
     int colour;
@@ -18,7 +18,8 @@ static const struct setting rows[] = {
     SETTING_INT(struct sample, port, 8080, 0, 65535, "", "TCP port", 0),
     SETTING_DOUBLE(struct sample, rate, 0.5, 0, 100, "/s", "How often", SETTING_RELOADABLE),
     SETTING_BOOL(struct sample, is_open, false, "Whether it is open", 0),
-    SETTING_STRING(struct sample, title, "none", 10, "A title", 0),
+    SETTING_STRING(struct sample, title, "none", 10, "A title, as \"a|b\"", 0),
+    SETTING_DOUBLE(struct sample, size, 1, 0.01, 10737418240, "bytes", "A size", 0),
     SETTING_STRING(struct sample, api_key, "", 40, "A secret", SETTING_SECRET),
     SETTING_STRING(struct sample, url, "here", 40, "An address", SETTING_REQUIRED),
     SETTING_ENUM(struct sample, colour, "green", colours, "A colour", 0),
@@ -239,5 +240,10 @@ Test(settings, help_and_reference_name_every_row)
     cr_assert_not_null(strstr(text.data, "red|green|blue"));
     strbuf_clear(&text);
     settings_markdown(&group, 1, &text);
-    cr_assert_not_null(strstr(text.data, "| `colour` | red/green/blue |"));
+    cr_assert_not_null(strstr(text.data, "| `colour` | red\\|green\\|blue |  | green | A colour |\n"));
+    cr_assert_not_null(strstr(text.data, "| `title` | text |  | none | A title, as \"a\\|b\" |\n"));
+    cr_assert_not_null(strstr(text.data, "| `url` | text |  | here | An address. Required |\n"));
+    cr_assert_not_null(strstr(text.data, "| A secret. Secret: also as `api_key_file` |\n"));
+    cr_assert_not_null(strstr(text.data, "| `rate` | 0 to 100 | /s | 0.5 | How often. SIGHUP applies a change |\n"));
+    cr_assert_not_null(strstr(text.data, "| `size` | 0.01 to 10737418240 |"), "a bound in full");
 }
