@@ -37,7 +37,7 @@ def put(stream, booking, message_id, content="", kind=MESSAGE, target="", create
     return stream.store(f"in.booking.{booking}.chat", item)
 
 
-def wait_for(condition, what, timeout=30):
+def wait_for(condition, what, timeout=90):
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, what
