@@ -50,8 +50,9 @@ function(hansom_unit_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE hansom_flags ${ARG_LIBS} PkgConfig::CRITERION)
   target_compile_options(${name} PRIVATE -Wno-conversion -Wno-pedantic -Wno-missing-prototypes)
-  add_test(NAME ${name} COMMAND ${name} --xml=${CMAKE_BINARY_DIR}/criterion/${name}.xml)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+  # One that hangs ends by itself: the test, or else the program.
+  add_test(NAME ${name} COMMAND ${name} --timeout=300 --xml=${CMAKE_BINARY_DIR}/criterion/${name}.xml)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
 endfunction()
 
 # hansom_fuzzer(NAME SOURCES ... LIBS ...): a libFuzzer program; seeds lie in tests/fuzz/corpus/NAME.

@@ -45,6 +45,7 @@ struct lease_set {
     uv_loop_t *loop;
     char service[ID_SIZE], instance[ID_SIZE];
     lease_change_cb *callback;
+    lease_settled_cb *on_settled; /* may be NULL */
     void *context;
     uv_timer_t tick;
     struct bus_subscription *followed, *freed;
@@ -55,6 +56,7 @@ struct lease_set {
     uint64_t member_sent_ms, member_revision;
     uint32_t held_count;
     bool is_loaded, is_releasing;
+    bool is_settled, is_settling; /* settling: member_request is the one whose answer says so */
 };
 
 static void tick(struct lease_set *set);
@@ -184,12 +186,34 @@ static uint32_t members_alive(struct lease_set *set, uint64_t now_ms)
     return count;
 }
 
+static bool is_asking(const struct lease_set *set)
+{
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++)
+        if (!set->partitions[i].is_held && set->partitions[i].request != NULL)
+            return true;
+    return false;
+}
+
+static void set_settled(struct lease_set *set, bool is_settled)
+{
+    if (set->is_settled == is_settled)
+        return;
+    set->is_settled = is_settled;
+    if (set->on_settled != NULL)
+        set->on_settled(set->context, is_settled);
+}
+
 static void on_member_stored(void *context, enum bus_status status, const struct bus_ack *ack)
 {
     struct lease_set *set = context;
+    bool was_settling = set->is_settling;
     set->member_request = NULL;
-    if (status == BUS_OK)
-        set->member_revision = ack->sequence;
+    set->is_settling = false;
+    if (status != BUS_OK)
+        return;
+    set->member_revision = ack->sequence;
+    if (was_settling && set->is_loaded && !is_asking(set))
+        set_settled(set, true);
 }
 
 static void on_member_deleted(void *context, enum bus_status status, const struct bus_message *reply)
@@ -209,6 +233,16 @@ static void announce_self(struct lease_set *set, uint64_t now_ms)
     set->member_sent_ms = now_ms;
     set->member_request =
         bus_store(set->bus, subject, NULL, BUS_ANY_REVISION, "alive", 5, REQUEST_TIMEOUT_MS, on_member_stored, set);
+}
+
+/* The bus answers this behind the subscriptions that were made for what is held. */
+static void settle(struct lease_set *set, uint64_t now_ms)
+{
+    if (set->is_settled || set->member_request != NULL || is_asking(set))
+        return;
+    set->member_sent_ms = 0;
+    set->is_settling = true;
+    announce_self(set, now_ms);
 }
 
 /* --- what others do ----------------------------------------------------------------------------------------------- */
@@ -331,6 +365,7 @@ static void tick(struct lease_set *set)
     renew(set, now_ms);
     acquire(set, share, now_ms);
     release_surplus(set, share, now_ms);
+    settle(set, now_ms);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -369,8 +404,9 @@ struct lease_set *lease_set_create(struct bus *bus, uv_loop_t *loop, const char 
 void lease_set_bus_state(struct lease_set *set, enum bus_state state)
 {
     bus_load_cancel(&set->load);
-    set->is_loaded = false;
+    set->is_loaded = set->is_settling = false;
     set->member_sent_ms = 0;
+    set_settled(set, false);
     if (state != BUS_CONNECTED || set->is_releasing)
         return;
     char subject[SUBJECT_SIZE];
@@ -422,6 +458,11 @@ bool lease_set_holds(const struct lease_set *set, uint32_t partition)
 {
     ASSERT(partition < PARTITION_COUNT);
     return set->partitions[partition].is_held;
+}
+
+void lease_set_on_settled(struct lease_set *set, lease_settled_cb *callback)
+{
+    set->on_settled = callback;
 }
 
 uint32_t lease_set_count(const struct lease_set *set)

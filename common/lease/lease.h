@@ -13,9 +13,15 @@ struct lease_set;
 /* `is_held` false: stop at once and forget the partition's state; true: load it, then work. Loop thread. */
 typedef void lease_change_cb(void *context, uint32_t partition, bool is_held);
 
+/* Whether all that was free is held, and the bus knows what is listened to on its behalf: only now does nothing pass
+ * by. False again when the bus is lost. Loop thread. */
+typedef void lease_settled_cb(void *context, bool is_settled);
+
 /* Starts asking when the bus is connected. service and instance are copied. */
 struct lease_set *lease_set_create(struct bus *bus, uv_loop_t *loop, const char *service, const char *instance,
                                    lease_change_cb *callback, void *context);
+/* Gets the context of the other callback. */
+void lease_set_on_settled(struct lease_set *set, lease_settled_cb *callback);
 /* Calls is_held=false for none; gives all leases back (best effort). Clears the pointer; NULL is allowed. */
 void lease_set_destroy(struct lease_set **set);
 bool lease_set_holds(const struct lease_set *set, uint32_t partition);

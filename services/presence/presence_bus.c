@@ -423,6 +423,12 @@ static void on_lease(void *context, uint32_t partition, bool is_held)
         presence_forget_partition(self->presence, partition);
 }
 
+static void on_settled(void *context, bool is_settled)
+{
+    struct presence_bus *self = context;
+    service_set_condition(self->service, "partitions", is_settled);
+}
+
 static void on_bus_state(void *context, enum bus_state state)
 {
     struct presence_bus *self = context;
@@ -462,6 +468,7 @@ static void start_parts(struct presence_bus *self, const struct presence_setting
     self->alive = bus_subscribe(self->bus, SUBJECT_GATEWAY_ALIVE_ALL, NULL, on_alive, self);
     self->leases =
         lease_set_create(self->bus, loop, SERVICE_NAME, service_settings(self->service)->instance, on_lease, self);
+    lease_set_on_settled(self->leases, on_settled);
     uv_timer_init(loop, &self->tick);
     self->tick.data = self;
     self->ticked_ms = clock_monotonic_ms();
@@ -483,6 +490,7 @@ bool presence_bus_start(struct service *service, const struct presence_settings 
     self->metrics = service_metrics(service);
     self->bus = bus;
     service_set_condition(service, "nats", false);
+    service_set_condition(service, "partitions", false);
     service_set_condition(service, "bookings", false);
     start_parts(self, settings, policy);
     bus_on_state(bus, on_bus_state, self);

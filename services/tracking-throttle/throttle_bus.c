@@ -270,6 +270,12 @@ static void on_lease(void *context, uint32_t partition, bool is_held)
     self->partitions[partition] = bus_subscribe(self->bus, subject, NULL, on_batch, self);
 }
 
+static void on_settled(void *context, bool is_settled)
+{
+    struct throttle_bus *self = context;
+    service_set_condition(self->service, "partitions", is_settled);
+}
+
 static void on_bus_state(void *context, enum bus_state state)
 {
     struct throttle_bus *self = context;
@@ -306,9 +312,11 @@ bool throttle_bus_start(struct service *service, const struct throttle_settings 
     uv_timer_init(service_loop(service), &self->due);
     self->due.data = self;
     service_set_condition(service, "nats", false);
+    service_set_condition(service, "partitions", false);
     self->bookings = bus_subscribe(bus, "$KV." BUCKET_BOOKINGS ".*", NULL, on_booking, self);
     self->leases =
         lease_set_create(bus, service_loop(service), SERVICE_NAME, service_settings(service)->instance, on_lease, self);
+    lease_set_on_settled(self->leases, on_settled);
     bus_on_batch_end(bus, on_batch_end, self);
     bus_on_state(bus, on_bus_state, self);
     *bus_r = self;

@@ -11,16 +11,13 @@ import tempfile
 
 from waiting import wait_until
 
+from hansomdev.ports import any_free
+from hansomdev.process import DIES_WITH_PARENT
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("HANSOM_BUILD", os.path.join(ROOT, "build", "dev"))
 PG_BIN = "/usr/lib/postgresql/15/bin/"
 API_KEY = "a-key-for-tests-only-0123456789"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def accepts(port):
@@ -33,7 +30,7 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="hansom-backoffice-")
         os.chmod(self.folder, 0o755)
         self.processes = {}
-        self.pg_port, self.nats_port, self.port, self.admin_port = (free_port() for _ in range(4))
+        self.pg_port, self.nats_port, self.port, self.admin_port = (any_free() for _ in range(4))
         self.postgres_url = f"postgresql://hansom@127.0.0.1:{self.pg_port}/postgres"
         self.make_secrets()
         self.init_postgres()
@@ -58,7 +55,7 @@ class World:
 
     def spawn(self, name, command, **options):
         log = open(self.path(name + ".log"), "ab")
-        self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
+        self.processes[name] = subprocess.Popen([*DIES_WITH_PARENT, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
         log.close()
 
     def init_postgres(self):
@@ -95,19 +92,20 @@ class World:
             assert self.processes["backoffice"].poll() is None, self.log("backoffice")
             try:
                 return self.call("GET", "/readyz")[0] == 200
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 return False
         wait_until(is_ready, "backoffice")
 
     def log(self, name):
+        """Its whole lines: one more may just be written."""
         with open(self.path(name + ".log"), errors="replace") as file:
-            return file.read()
+            return "".join(file.read().rpartition("\n")[:2])
 
     def end(self, name, number=signal.SIGTERM):
         """Ends a process and returns its exit code."""
         process = self.processes.pop(name)
         process.send_signal(number)
-        return process.wait(timeout=20)
+        return process.wait(timeout=120)
 
     def kill(self, name):
         # A crash of PostgreSQL is SIGQUIT to its first process; SIGKILL would leave its children behind.
@@ -122,11 +120,11 @@ class World:
         finally:
             for name in list(self.processes):
                 self.kill(name)
-            shutil.rmtree(self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def call(self, method, path, body=None, key=API_KEY, headers=None):
         """(status, JSON or None, headers)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             text = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
             sent = dict(headers or {})

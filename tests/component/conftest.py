@@ -1,11 +1,13 @@
 """The whole suite on free ports, once per test run, from the binaries of HANSOM_BUILD (default build/asan)."""
 import asyncio
 import datetime
+import faulthandler
 import itertools
 import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -16,22 +18,44 @@ import urllib.request
 import pytest
 import websockets
 
+from hansomdev.ports import any_free
 from hansomdev.stack import Stack
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from peers.all import Peers  # noqa: E402
-# Short intervals, so that what takes N of them is seen within seconds.
+# What is waited for comes at once; only when it never comes, or the machine has much else to do, does it take this long.
+PATIENCE_S = 90
+# Short intervals, so that what takes N of them is seen within seconds; but none that a test must be faster than.
 FAST = {"HANSOM_ON_BOOKING_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_NO_VIEWERS_HEARTBEAT_INTERVAL_MS": "1000",
         "HANSOM_AVAILABLE_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_RECONNECT_GRACE_MS": "500",
-        "HANSOM_NO_VIEWERS_DELAY_MS": "1500", "HANSOM_CONNECT_TIMEOUT_MS": "1500", "HANSOM_MAX_FRAME_BYTES": "20000",
-        "HANSOM_CHAT_GRACE_S": "2", "HANSOM_CHAT_TYPING_TIMEOUT_MS": "1000",
+        "HANSOM_NO_VIEWERS_DELAY_MS": "1500", "HANSOM_CONNECT_TIMEOUT_MS": "60000", "HANSOM_MAX_FRAME_BYTES": "20000",
+        "HANSOM_IDLE_TIMEOUT_MS": "600000", "HANSOM_CHAT_GRACE_S": "5", "HANSOM_CHAT_TYPING_TIMEOUT_MS": "1000",
+        "HANSOM_DRAIN_TIMEOUT_MS": "60000", "HANSOM_RETENTION_DAYS": "3650",
         # notifier: a ladder within a second, a batch that takes long enough to be killed in
         "HANSOM_PUSH_AFTER_MS": "300", "HANSOM_CONTACT_AFTER_MS": "600", "HANSOM_RETRY_BASE_MS": "50", "HANSOM_TRIES_MAX": "4",
-        "HANSOM_POLL_MS": "50", "HANSOM_CLAIM_LEASE_MS": "3000", "HANSOM_TRANSFER_TIMEOUT_MS": "1500", "HANSOM_IN_FLIGHT_MAX": "100",
+        "HANSOM_POLL_MS": "50", "HANSOM_CLAIM_LEASE_MS": "13000", "HANSOM_TRANSFER_TIMEOUT_MS": "6000", "HANSOM_IN_FLIGHT_MAX": "100",
         "HANSOM_BREAKER_FAILURES": "12", "HANSOM_BREAKER_OPEN_MS": "400", "HANSOM_NOT_CRITICAL_PER_HOUR": "6",
         "HANSOM_TYPE_POLICIES": "test_silent=none,test_alarm=always"}
+# Much more than the longest takes on a machine ten times slower.
+TEST_MAX_S = 600
 _ids = itertools.count(1)
+for name in list(os.environ):  # what would lead clients elsewhere
+    if name.lower().endswith("_proxy") or name.startswith("PG"):
+        del os.environ[name]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol():
+    """One that hangs fails alone, and shows where every thread stood."""
+    def give_up(number, frame):
+        faulthandler.dump_traceback(file=sys.stderr)
+        pytest.fail(f"not over after {TEST_MAX_S} s")
+    former = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, TEST_MAX_S, 20)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, former)
 
 
 def fresh(prefix):
@@ -44,7 +68,8 @@ class Suite:
     def __init__(self, folder):
         build = pathlib.Path(os.environ.get("HANSOM_BUILD", ROOT / "build" / "asan"))
         self.peers = Peers(folder / "peers")
-        self.stack = Stack(ROOT, build, folder, extra_env=dict(FAST))
+        # Nothing here outlives the machine, so nothing waits for its disk.
+        self.stack = Stack(ROOT, build, folder, extra_env=dict(FAST), postgres_options=("fsync=off",), stop_s=120)
         self.chat_grace_s = int(FAST["HANSOM_CHAT_GRACE_S"])
         self.lock = threading.Lock()
         self.is_ending = threading.Event()
@@ -58,6 +83,25 @@ class Suite:
         self.stack.start()
         self.stack.wait_ready()
         self.thread.start()
+
+    def wait_ready(self):
+        """Whatever was killed is back."""
+        wait_for(lambda: all(map(self.stack.is_service_ready, self.stack.services)), "not every service is ready")
+
+    def restart(self, name, **env):
+        """With other settings; what they were."""
+        with self.lock:
+            process = self.stack.processes[name]
+            former = {setting: process.env[setting] for setting in env}
+            process.env.update(env)
+            pid = self.pid(name)
+            os.kill(pid, signal.SIGTERM)
+        self.wait_replaced(name, pid)
+        self.wait_ready()
+        return former
+
+    def wait_replaced(self, name, pid):
+        wait_for(lambda: self.pid(name) != pid, f"{name} is not started again")
 
     def _supervise(self):
         while not self.is_ending.wait(0.05):
@@ -81,7 +125,7 @@ class Suite:
                                          headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}",
                                                   **(headers or {})})
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
@@ -110,8 +154,11 @@ class Suite:
         return self.stack.public.replace("http", "ws") + "/v1/ws"
 
     async def connect(self, user, role, *, url=None, **more):
-        client = Client(await websockets.connect(url or self.ws_url, subprotocols=["hansom.v1.json"], max_size=None, close_timeout=0.2))
-        client.welcome = await client.ask("connect", token=self.token(user, role, **more), platform="ios")
+        token = self.token(user, role, **more)
+        # No pings: a test that waits for something else does not read meanwhile.
+        client = Client(await websockets.connect(url or self.ws_url, subprotocols=["hansom.v1.json"], max_size=None, ping_interval=None,
+                                                 open_timeout=PATIENCE_S, close_timeout=PATIENCE_S))
+        client.welcome = await client.ask("connect", token=token, platform="ios")
         assert client.welcome["op"] == "reply", client.welcome
         return client
 
@@ -135,8 +182,11 @@ class Ride:
 class Client:
     """A WebSocket client that is not ours, speaking PROTOCOL in JSON."""
 
+    sockets = []
+
     def __init__(self, socket):
         self.socket = socket
+        self.sockets.append(socket)
         self.frames = []
         self.numbers = itertools.count(1)
         self.welcome = None
@@ -144,7 +194,7 @@ class Client:
     async def send(self, **frame):
         await self.socket.send(json.dumps(frame))
 
-    async def wait(self, is_wanted, timeout=8):
+    async def wait(self, is_wanted, timeout=PATIENCE_S):
         """The first frame, already come or yet to come, for which it holds; it is taken out."""
         deadline = time.monotonic() + timeout
         while True:
@@ -155,22 +205,22 @@ class Client:
             text = await asyncio.wait_for(self.socket.recv(), max(0.01, deadline - time.monotonic()))
             self.frames.extend(json.loads(line) for line in text.split("\n") if line)
 
-    async def ask(self, op, timeout=8, **fields):
+    async def ask(self, op, timeout=PATIENCE_S, **fields):
         number = next(self.numbers)
         await self.send(op=op, id=number, **fields)
         return await self.wait(lambda frame: frame.get("id") == number, timeout)
 
-    async def message(self, kind, timeout=8, **fields):
+    async def message(self, kind, timeout=PATIENCE_S, **fields):
         def fits(frame):
             data = frame.get("data", {})
             return frame.get("op") == "message" and data.get("type") == kind and all(
                 data.get(name) == value for name, value in fields.items())
         return await self.wait(fits, timeout)
 
-    async def op(self, name, timeout=8):
+    async def op(self, name, timeout=PATIENCE_S):
         return await self.wait(lambda frame: frame.get("op") == name, timeout)
 
-    async def closed(self, timeout=8):
+    async def closed(self, timeout=PATIENCE_S):
         """The close code."""
         try:
             while True:
@@ -188,6 +238,28 @@ class Client:
                               data={"type": "heartbeat", "availability": "available", "timestamp": stamp(), **more})
 
 
+def wait_for(condition, what, timeout=PATIENCE_S):
+    """Its value. what: said in vain, a text or a function that makes it."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, what() if callable(what) else what
+        time.sleep(0.03)
+    return value
+
+
+async def wait_until(condition, what, timeout=PATIENCE_S):
+    """The same for a condition that others on this loop bring about; it may be a coroutine function."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value is not None and asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < deadline, what() if callable(what) else what
+        await asyncio.sleep(0.03)
+
+
 def stamp(at=None):
     at = time.time() if at is None else at
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
@@ -200,7 +272,7 @@ def seconds(text):
 
 @pytest.fixture(scope="session")
 def suite():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="hansom-component-", dir="/tmp"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="hansom-component-"))
     folder.chmod(0o755)
     suite = Suite(folder)
     try:
@@ -215,7 +287,28 @@ def suite():
     finally:
         suite.stop()
         suite.peers.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        for left in (folder, getattr(suite.stack, "postgres_folder", folder)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def settled(request):
+    if "suite" in request.fixturenames:
+        request.getfixturevalue("suite").wait_ready()
+
+
+@pytest.fixture(scope="session")
+def start_gateway(suite):
+    """Starts one more gateway with other settings; the ws:// address that it is ready at."""
+    numbers = itertools.count(1)
+
+    def start(*arguments):
+        port, admin_port = any_free(), any_free()
+        with suite.lock:
+            suite.stack.start_replica("edge-gateway", next(numbers), f"--port={port}", f"--admin-port={admin_port}", *arguments)
+        wait_for(lambda: suite.stack.is_ready(admin_port), "the other gateway is not ready")
+        return f"ws://127.0.0.1:{port}/v1/ws"
+    return start
 
 
 @pytest.fixture
@@ -227,4 +320,11 @@ def world(suite):
 
 
 def run(coroutine):
-    return asyncio.run(coroutine)
+    """What a scenario has left connected is cut, not asked to say goodbye."""
+    async def scenario():
+        try:
+            return await coroutine
+        finally:
+            while Client.sockets:
+                Client.sockets.pop().transport.abort()
+    return asyncio.run(scenario())

@@ -6,7 +6,7 @@ import socket
 
 class Nats:
     def __init__(self, port, user="", password=""):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=90)
         self.file = self.socket.makefile("rb")
         self.file.readline()  # INFO
         self.numbers = 1

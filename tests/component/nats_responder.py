@@ -9,7 +9,7 @@ class Responder:
 
     def __init__(self, port, handlers, queue="", login=None):
         self.handlers, self.asked = handlers, []
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=90)
         self.file = self.socket.makefile("rb")
         self.file.readline()  # INFO
         user = b"" if login is None else b'"user":"%s","pass":"%s",' % tuple(text.encode() for text in login)
@@ -48,7 +48,7 @@ class Responder:
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)
-        self.thread.join(timeout=10)
+        self.thread.join(timeout=90)
         assert not self.thread.is_alive()
         self.file.close()
         self.socket.close()

@@ -1,9 +1,12 @@
 """What tests of the notifier do with the suite: people with devices, events, the ledger, and what the peers saw."""
 import json
 import secrets
+import urllib.request
 import uuid
 
-from conftest import fresh
+import psycopg2
+
+from conftest import PATIENCE_S, fresh
 from nats_mini import connect
 from waiting import wait_until
 
@@ -89,10 +92,11 @@ class World:
         assert status == 200, answer
         return answer["events"][0] if answer["events"] else None
 
-    def wait(self, condition, what, timeout=25):
+    @staticmethod
+    def wait(condition, what, timeout=PATIENCE_S):
         return wait_until(condition, what, timeout)
 
-    def wait_ledger(self, event_id, is_wanted, timeout=25):
+    def wait_ledger(self, event_id, is_wanted, timeout=PATIENCE_S):
         seen = []
 
         def look():
@@ -101,16 +105,26 @@ class World:
             return entry if entry is not None and is_wanted(entry) else None
         return self.wait(look, lambda: f"the ledger stays {json.dumps(seen[0], indent=1)}", timeout)
 
-    def wait_ended(self, event_id, timeout=25):
+    def wait_ended(self, event_id, timeout=PATIENCE_S):
         """Nothing waits or is due any more: nothing more will be sent."""
         return self.wait_ledger(event_id, is_ended, timeout)
+
+    def make_due(self, event_id, number):
+        """As if the time had come that a step waits for; only of steps that would wait for a while."""
+        with psycopg2.connect(self.suite.stack.postgres_url) as connection, connection.cursor() as cursor:
+            def is_made():
+                cursor.execute("UPDATE notify.steps SET due_ms = 0 WHERE state = 0 AND step = %s AND event_key IN "
+                               "(SELECT event_key FROM notify.events WHERE event_id = %s)", (number, event_id))
+                connection.commit()
+                return cursor.rowcount == 1
+            self.wait(is_made, f"step {number} does not wait")
 
     # --- what the peers saw ---
     def pushes(self, device, event_id=None):
         requests = getattr(self.peers, device.provider).requests.where(key=device.key)
         return [request for request in requests if event_id is None or event_id in json.dumps(request.content)]
 
-    def wait_push(self, device, count=1, timeout=25):
+    def wait_push(self, device, count=1, timeout=PATIENCE_S):
         getattr(self.peers, device.provider).requests.wait(key=device.key, count=count, timeout=timeout)
         return self.pushes(device)
 
@@ -120,8 +134,20 @@ class World:
     def mails(self, person):
         return self.peers.smtp.mails.where(lambda mail: person.email in mail.recipients)
 
-    def metric(self, name, service="notifier", **labels):
-        return self.suite.metric(service, name, **labels)
+    def has_taken_all(self, stream):
+        """Nothing of it waits for the notifier, or is in its hands."""
+        bus = self.bus()
+        consumer = json.loads(bus.request(f"$JS.API.CONSUMER.INFO.{stream}.notifier", b"")[1])
+        bus.close()
+        return consumer["num_pending"] == consumer["num_ack_pending"] == 0
+
+    def metric(self, name, port=None, **labels):
+        """The sum of the series that carry these labels. port: of another process than the stack's notifier."""
+        port = port or self.suite.stack.admin_ports["notifier"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines
+                   if line.startswith((name + "{", name + " ")) and all(f'{label}="{value}"' in line for label, value in labels.items()))
 
 
 def is_ended(entry):

@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from hansomdev.process import DIES_WITH_PARENT
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HANSOM_BUILD", ROOT / "build" / "asan"))
 PROGRAM = BUILD / "services" / "tracking-throttle" / "tracking-throttle"
@@ -18,12 +20,12 @@ NO_NATS = "--nats-url=nats://127.0.0.1:1"
 
 
 def run(*arguments):
-    return subprocess.run([PROGRAM, NO_NATS, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([PROGRAM, NO_NATS, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
 class Service:
     def __init__(self, *arguments):
-        self.process = subprocess.Popen([PROGRAM, NO_NATS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([*DIES_WITH_PARENT, PROGRAM, NO_NATS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True)
         self.events = []
         self.port = self.wait_event("admin_listening")["port"]
@@ -38,7 +40,7 @@ class Service:
     def ask(self, path, method="GET"):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=90) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read().decode()
@@ -65,8 +67,8 @@ def test_paths_and_methods(start):
     assert service.ask("/metrics", "POST")[0] == 405
     status, metrics = service.ask("/metrics")
     assert status == 200 and 'hansom_build_info{service="tracking-throttle"' in metrics
-    expected = {"status": "not_ready", "draining": False, "waiting_for": ["nats"]}
-    end = time.monotonic() + 10  # the port answers before the service has said what it waits for
+    expected = {"status": "not_ready", "draining": False, "waiting_for": ["nats", "partitions"]}
+    end = time.monotonic() + 90  # the port answers before the service has said what it waits for
     while json.loads(service.ask("/readyz")[1]) != expected and time.monotonic() < end:
         time.sleep(0.02)
     status, readiness = service.ask("/readyz")
@@ -78,7 +80,7 @@ def test_sigterm_ends_cleanly(start):
     service.process.send_signal(signal.SIGTERM)
     service.wait_event("draining")
     assert service.wait_event("service_stopped")["exit_code"] == 0
-    assert service.process.wait(timeout=20) == 0
+    assert service.process.wait(timeout=120) == 0
     assert not [event for event in service.events if event["event"] == "handle_left_open"]
     assert service.process.stderr.read() == ""
 

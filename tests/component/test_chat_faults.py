@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from chat_crowd import Crowd
-from conftest import run
+from conftest import run, wait_until
 
 CONVERSATIONS = int(os.environ.get("HANSOM_CHAT_CONVERSATIONS", "150"))
 STOPPED_S = float(os.environ.get("HANSOM_CHAT_STOPPED_S", "3"))
@@ -27,7 +27,7 @@ def archived(suite, rides):
         return rows
 
 
-async def wait_archived(suite, crowd, timeout=60):
+async def wait_archived(suite, crowd, timeout=180):
     deadline = time.monotonic() + timeout
     wanted = sum(len(items) for items in crowd.acknowledged.values())
     while True:
@@ -61,8 +61,10 @@ def watched(suite):
 
 
 async def kill(suite, name):
-    os.kill(suite.pid(name), signal.SIGKILL)
-    await asyncio.sleep(2.5)
+    pid = suite.pid(name)
+    os.kill(pid, signal.SIGKILL)
+    await wait_until(lambda: suite.pid(name) != pid, f"{name} is not started again")
+    await asyncio.sleep(2)
 
 
 async def stop(suite, name, seconds=STOPPED_S):
@@ -85,13 +87,13 @@ def test_no_acknowledged_word_is_lost_doubled_or_reordered(watched):
             for name in VICTIMS:
                 await kill(watched, name)
                 await stop(watched, name)
+            await wait_until(lambda: crowd.words() > CONVERSATIONS * 5, "hardly anything is said")
 
         await crowd.run(what_happens)
         crowd.check_seen()
         check_archive(await wait_archived(watched, crowd), crowd)
-        words = sum(len(items) for items in crowd.acknowledged.values())
-        print(f"{words} words, {crowd.connects} connects, {crowd.cuts} cut, {crowd.refusals} refused, {crowd.resyncs} resyncs")
-        assert words > CONVERSATIONS * 5 and crowd.cuts > 0, "the faults were not felt"
+        print(f"{crowd.words()} words, {crowd.connects} connects, {crowd.cuts} cut, {crowd.refusals} refused, {crowd.resyncs} resyncs")
+        assert crowd.cuts > 0, "the faults were not felt"
     run(scenario())
 
 
@@ -101,16 +103,16 @@ def test_people_go_on_talking_while_the_database_is_away(watched):
 
         async def what_happens():
             await asyncio.sleep(0.5)
-            before = sum(len(items) for items in crowd.acknowledged.values())
+            before = crowd.words()
             pid = watched.pid("postgres")
             os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(STOPPED_S + 2)
-            during = sum(len(items) for items in crowd.acknowledged.values()) - before
-            assert during > 50, f"only {during} words while the database was away"
+            await asyncio.sleep(STOPPED_S)
+            await wait_until(lambda: crowd.words() - before > 50, "hardly anything is said while the database is away")
             # One who comes back meanwhile recovers from the stream.
-            await crowd.people[0].socket.close()
-            await asyncio.sleep(1.5)
-            assert crowd.people[0].is_live.is_set() and not crowd.people[0].problems
+            person, connects = crowd.people[0], crowd.people[0].connects
+            await person.socket.close()
+            await wait_until(lambda: person.connects > connects and person.is_live.is_set(), "nobody comes back")
+            assert not person.problems
             os.kill(pid, signal.SIGCONT)
 
         await crowd.run(what_happens)
@@ -145,7 +147,7 @@ def test_with_the_bus_away_senders_are_told_and_their_retry_is_stored_once(watch
         rider, driver = clients
 
         async def say(content, message_id):
-            return await rider.ask("publish", timeout=30, channel=ride.channel("chat"),
+            return await rider.ask("publish", channel=ride.channel("chat"),
                                    data={"type": "chat_message", "content": content, "message_id": message_id})
 
         assert (await say("before", "m1"))["op"] == "reply"
@@ -153,7 +155,7 @@ def test_with_the_bus_away_senders_are_told_and_their_retry_is_stored_once(watch
         with away(watched, "nats-server", how):
             refused = await say("while it is away", message_id)
             assert refused["op"] == "error" and refused["code"] == "unavailable", refused
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (stored := await say("while it is away", message_id))["op"] != "reply":
             assert stored["code"] == "unavailable" and time.monotonic() < deadline, stored
             await asyncio.sleep(0.2)
@@ -161,10 +163,10 @@ def test_with_the_bus_away_senders_are_told_and_their_retry_is_stored_once(watch
         assert {**again, "id": 0} == {**stored, "id": 0}
         last = await say("after", "m3")
         assert last["op"] == "reply"
-        seen = [await driver.message("chat_message", timeout=30) for _ in range(3)]
+        seen = [await driver.message("chat_message") for _ in range(3)]
         assert [message["data"]["content"] for message in seen] == ["before", "while it is away", "after"]
         assert [message["seq"] for message in seen[1:]] == [stored["seq"], last["seq"]]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(rows := archived(watched, [ride]).get(ride.id, [])) < 3:
             assert time.monotonic() < deadline, rows
             await asyncio.sleep(0.1)

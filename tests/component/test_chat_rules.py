@@ -3,7 +3,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import time
 import uuid
 
@@ -13,33 +12,16 @@ import websockets
 from conftest import fresh, run
 from nats_mini import connect
 
-SLOW_MS = 1500
-
-
-def wait_listening(port, timeout=60):
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "the second gateway does not listen"
-            time.sleep(0.1)
+SLOW_MS = 5000
 
 
 @pytest.fixture(scope="module")
-def strict(suite):
+def strict(suite, start_gateway):
     """ws:// address of a gateway with slow mode, a block list and attachments."""
     words = suite.stack.data / "blocked.txt"
     words.write_text("# one per line\nrubbish\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with suite.lock:
-        suite.stack.start_replica("edge-gateway", 1, f"--port={port}", f"--chat-slow-mode-ms={SLOW_MS}", f"--chat-block-list-file={words}",
-                                  "--chat-attachment-origins=https://files.example.com", "--chat-attachment-max-bytes=1000")
-    wait_listening(port)
-    return f"ws://127.0.0.1:{port}/v1/ws"
+    return start_gateway(f"--chat-slow-mode-ms={SLOW_MS}", f"--chat-block-list-file={words}",
+                         "--chat-attachment-origins=https://files.example.com", "--chat-attachment-max-bytes=1000")
 
 
 async def join(suite, ride, role="client", url=None):
@@ -50,7 +32,7 @@ async def join(suite, ride, role="client", url=None):
 
 
 async def say(client, ride, content, **more):
-    return await client.ask("publish", timeout=30, channel=ride.channel("chat"), data={"type": "chat_message", "content": content, **more})
+    return await client.ask("publish", channel=ride.channel("chat"), data={"type": "chat_message", "content": content, **more})
 
 
 def test_slow_mode_holds_for_a_sender_and_not_for_others(suite, strict):
@@ -91,7 +73,7 @@ def test_attachments_are_references(suite, strict):
         assert (await driver.message("chat_message"))["data"]["attachments"] == [good, unnamed]
         again = await join(suite, ride, "driver")
         assert again.frames == []
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             status, page = suite.rest("GET", f"/v1/bookings/{ride.id}/chat", key=suite.token(ride.client, "client"), base=suite.stack.public)
             if status == 200 and page["messages"]:
@@ -110,7 +92,7 @@ def test_an_id_is_known_for_ever(suite):
         message_id = str(uuid.uuid4())
         first = await say(rider, ride, "once", message_id=message_id)
         nats = connect(suite.stack)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             status, page = suite.rest("GET", f"/v1/bookings/{ride.id}/chat", key=suite.token(ride.client, "client"), base=suite.stack.public)
             if status == 200 and page["messages"]:
@@ -122,7 +104,7 @@ def test_an_id_is_known_for_ever(suite):
         nats.close()
         for name in ("edge-gateway", "chat-store"):
             os.kill(suite.pid(name), signal.SIGKILL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 rider = await join(suite, ride)

@@ -10,9 +10,7 @@ import urllib.error
 import urllib.request
 import uuid
 
-import pytest
-
-from conftest import fresh, run, seconds
+from conftest import PATIENCE_S, fresh, run, seconds, wait_until
 from nats_mini import connect, decode, encode
 
 TOMBSTONE = {"type", "event_id", "expired_type", "expires_at"}
@@ -42,7 +40,7 @@ def public(suite, method, path, token, body=None, headers=None):
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             content = answer.read()
             return answer.status, json.loads(content) if content else None, answer.headers
     except urllib.error.HTTPError as error:
@@ -85,7 +83,7 @@ def test_an_acknowledgement_is_stored(suite):
         before = time.time() * 1000
         await client.send(op="ack", channel=f"user.{user}.events", seq=seen["seq"])
         ack = await asyncio.to_thread(acks.next)
-        assert ack[1] == user.encode() and ack[2] == int(seen["epoch"], 16) and ack[3] == seen["seq"] and abs(ack[5] - before) < 5000
+        assert ack[1] == user.encode() and ack[2] == int(seen["epoch"], 16) and ack[3] == seen["seq"] and abs(ack[5] - before) < 100000
         await client.ask("ping", t=1)
         assert not [frame for frame in client.frames if frame["op"] in ("error", "reply")], "no answer"
         acks.check_stored(seen["seq"])
@@ -145,13 +143,8 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
             assert code == 503 and problem["code"] == "unavailable" and int(headers["Retry-After"]) >= 1
         finally:
             os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while suite.pid("nats-server") == pid or not suite.stack.is_service_ready("edge-gateway"):
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
-        while stored_count(suite) == before:
-            assert time.monotonic() < deadline, "the acknowledgement never came"
-            await asyncio.sleep(0.05)
+        await wait_until(lambda: suite.pid("nats-server") != pid and suite.stack.is_service_ready("edge-gateway"), "NATS is not back")
+        await wait_until(lambda: stored_count(suite) != before, "the acknowledgement never came")
         Acks(suite, user).check_stored(sequence)
     run(scenario())
 
@@ -266,7 +259,7 @@ class StuckReader:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", suite.stack.port))
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE_S)
         self.socket.sendall(b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
                             b"Sec-WebSocket-Protocol: hansom.v1.json\r\n\r\n")
@@ -312,22 +305,38 @@ class StuckReader:
         return json.loads(self.text())
 
 
+# How long an event lives that must have gone all its way before it ends: the first of these that is enough.
+LIVES_S = (4, 15, 60)
+
+
+def wait_expired(expires_at):
+    """False when it was too late to show anything."""
+    if time.time() > expires_at - 1:
+        return False
+    while time.time() < expires_at + 0.1:
+        time.sleep(0.05)
+    return True
+
+
 def test_what_waits_for_a_client_that_does_not_read_expires_there(suite):
+    assert any(expire_unread(suite, life_s) for life_s in LIVES_S), "too slow to show anything"
+
+
+def expire_unread(suite, life_s):
     user = fresh("c")
     bus, reader = connect(suite.stack), StuckReader(suite, user)
     reader.send(op="subscribe", id=2, channel=f"user.{user}.events")
     while reader.frame().get("id") != 2:
         pass
     filler, offers = "x" * 8000, []
-    expires_at = time.time() + 4
+    expires_at = time.time() + life_s
     for _ in range(25):  # 200 kB: more than both sockets hold, less than the outbox does
         store(bus, user, text=filler)
     for number in range(5):
         offers.append(store(bus, user, "assignment_offer", expires_in_s=expires_at - time.time(), text="never to be seen"))
     kept = store(bus, user, "assignment_offer", expires_in_s=3600, text="to be seen")
-    assert time.time() < expires_at - 1, "too slow to show anything"
-    while time.time() < expires_at + 0.1:
-        time.sleep(0.05)
+    if not wait_expired(expires_at):
+        return False
     items, previous = [], None
     while not items or items[-1]["seq"] != kept[0]:
         text = reader.text()
@@ -341,23 +350,27 @@ def test_what_waits_for_a_client_that_does_not_read_expires_there(suite):
         check_tombstone(item, *offer)
     assert items[30]["data"]["text"] == "to be seen"
     reader.socket.close()
+    return True
 
 
 def test_what_expires_within_a_reply_that_waits_is_a_tombstone_too(suite):
+    assert any(expire_in_a_reply(suite, life_s) for life_s in LIVES_S), "too slow to show anything"
+
+
+def expire_in_a_reply(suite, life_s):
     user = fresh("c")
     bus = connect(suite.stack)
     for _ in range(30):
         store(bus, user, text="x" * 8000)
-    expires_at = time.time() + 4
+    expires_at = time.time() + life_s
     offer = store(bus, user, "assignment_offer", expires_in_s=expires_at - time.time(), text="never to be seen")
     kept = store(bus, user, "assignment_offer", expires_in_s=3600, text="to be seen")
     reader = StuckReader(suite, user)
     reader.send(op="subscribe", id=2, channel=f"user.{user}.events")
     reader.take(1)  # it is on its way, and more than the sockets hold: the next one waits whole
     reader.send(op="subscribe", id=3, channel=f"user.{user}.events")
-    assert time.time() < expires_at - 1, "too slow to show anything"
-    while time.time() < expires_at + 0.1:
-        time.sleep(0.05)
+    if not wait_expired(expires_at):
+        return False
     text = ""
     while '"id":3' not in text[:40]:
         text = reader.text()
@@ -367,6 +380,7 @@ def test_what_expires_within_a_reply_that_waits_is_a_tombstone_too(suite):
     check_tombstone(messages[30], *offer)
     assert messages[31]["seq"] == kept[0] and messages[31]["data"]["text"] == "to be seen"
     reader.socket.close()
+    return True
 
 
 def test_a_revoked_token_is_worth_nothing_over_rest_either(suite):

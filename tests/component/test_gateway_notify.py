@@ -69,7 +69,7 @@ def notifier(suite):
 
 
 def call(suite, method, path, body=None, *, token=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", suite.stack.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", suite.stack.port, timeout=90)
     try:
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}

@@ -7,9 +7,7 @@ import time
 import uuid
 import zoneinfo
 
-import psycopg2
-
-from conftest import run, seconds, stamp
+from conftest import seconds, stamp
 from notifier_world import deliveries, is_ended, outcomes, step
 
 PROVIDERS = ("fcm", "apns", "webpush")
@@ -41,87 +39,6 @@ def test_without_a_device_the_contacts_come_at_once(world):
     entry = world.wait_ended(event)
     assert step(entry, 1)["reason"] == "no_target"
     assert len(world.texts(person)) == len(world.mails(person)) == 1
-
-
-def test_an_acknowledgement_on_the_socket_stops_everything(world):
-    async def scenario():
-        person = world.person(*PROVIDERS, contacts=True)
-        client = await person.listen()
-        event = world.post(person, "test_crash", critical=True)
-        seen = await client.message("test_crash")
-        await client.send(op="ack", channel=client.channel, seq=seen["seq"])
-        entry = world.wait_ledger(event, lambda entry: entry.get("acknowledged_at") and is_ended(entry))
-        assert {item["state"] for item in entry["steps"]} <= {"stopped"} and entry["deliveries"] == []
-        assert not any(world.pushes(device) for device in person.devices) and not world.texts(person) and not world.mails(person)
-    run(scenario())
-
-
-def test_an_acknowledgement_after_the_push_stops_the_contacts(world):
-    async def scenario():
-        person = world.person("fcm", contacts=True)
-        client = await person.listen()
-        event = world.post(person, "test_crash", critical=True)
-        seen = await client.message("test_crash")
-        world.wait_push(person.devices[0])
-        await client.send(op="ack", channel=client.channel, seq=seen["seq"])
-        entry = world.wait_ledger(event, lambda entry: entry.get("acknowledged_at") and is_ended(entry))
-        assert step(entry, 1)["state"] == "done" and step(entry, 2)["state"] == "stopped"
-        assert not world.texts(person) and not world.mails(person) and len(world.pushes(person.devices[0])) == 1
-    run(scenario())
-
-
-def test_an_acknowledgement_over_rest_counts_too_and_only_up_to_its_place(world):
-    person = world.person("fcm", contacts=True)
-    first = world.post(person, "test_crash", critical=True)
-    page = world.wait(lambda: [page for status, page in [person.api("GET", "/v1/me/events?limit=10")] if page["messages"]], "no event")[0]
-    (item,) = page["messages"]
-    assert item["data"]["event_id"] == first
-    status, answer = person.api("POST", "/v1/me/events/ack", {"epoch": item["epoch"], "seq": item["seq"]})
-    assert status == 204, answer
-    second = world.post(person, "test_crash", critical=True)
-    stopped = world.wait_ledger(first, lambda entry: entry.get("acknowledged_at") and is_ended(entry))
-    climbed = world.wait_ended(second)
-    assert not deliveries(stopped, "sms", "email") and "acknowledged_at" not in climbed
-    assert len(world.texts(person)) == len(world.mails(person)) == 1
-
-
-def test_an_acknowledgement_that_comes_before_the_event_counts(world):
-    """The app is faster than the notifier, which was away."""
-    async def scenario():
-        person = world.person("fcm", contacts=True)
-        client = await person.listen()
-        pid = world.suite.pid("notifier")
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            event = world.post(person, "test_crash", critical=True)
-            seen = await client.message("test_crash")
-            await client.send(op="ack", channel=client.channel, seq=seen["seq"])
-            await client.ask("ping", t=1)  # behind the ack
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        entry = world.wait_ledger(event, lambda entry: entry.get("acknowledged_at") and is_ended(entry))
-        assert not deliveries(entry, "sms", "email") and not world.texts(person)
-    run(scenario())
-
-
-def test_an_acknowledgement_that_crossed_its_event_is_noted(world):
-    person = world.person("fcm", contacts=True)
-    event = world.post(person, "test_crash", critical=True)
-    with psycopg2.connect(world.suite.stack.postgres_url) as connection, connection.cursor() as cursor:
-        # Committed in the same moment as the event: neither has seen the other.
-        cursor.execute("INSERT INTO notify.acks (user_id, epoch, seq, at_ms) SELECT %s, max(epoch), 1000000000, 1 FROM notify.events", (person.id,))
-    entry = world.wait_ended(event)
-    assert all(item["state"] == "stopped" and item["reason"] == "acknowledged" for item in entry["steps"]), entry["steps"]
-    assert entry["deliveries"] == [] and "acknowledged_at" in entry
-
-
-def test_the_policy_always_sends_all_at_once(world):
-    person = world.person(*PROVIDERS, contacts=True)
-    entry = world.wait_ended(world.post(person, "test_alarm", critical=True))
-    assert entry["policy"] == "always" and len(entry["deliveries"]) == 6
-    begun = [seconds(item["attempts"][0]["started_at"]) for item in entry["deliveries"]]
-    assert max(begun) - min(begun) < 0.6, "no grace lies between them"
-    assert len(world.texts(person)) == len(world.mails(person)) == 1 and all(len(world.pushes(device)) == 1 for device in person.devices)
 
 
 def test_what_is_not_critical_is_pushed_only(world):
@@ -194,7 +111,7 @@ def test_what_has_ended_before_its_push_is_never_sent(world):
     pid = world.suite.pid("notifier")
     os.kill(pid, signal.SIGSTOP)
     try:
-        ends = time.time() + 0.5
+        ends = time.time() + 3
         event = world.post(person, "test_crash", critical=True, expires_at=stamp(ends))
         world.wait(lambda: time.time() > ends + 0.01, "time stands still")
     finally:
@@ -204,26 +121,9 @@ def test_what_has_ended_before_its_push_is_never_sent(world):
     assert not any(world.pushes(device) for device in person.devices) and not world.texts(person)
 
 
-def test_a_short_offer_has_its_ladder_moved_forward(world):
-    person = world.person("fcm", contacts=True)
-    ends = time.time() + 0.9  # push after 0.3, contacts after 0.9: too late
-    entry = world.wait_ended(world.post(person, "test_crash", critical=True, expires_at=stamp(ends)))
-    for delivery in deliveries(entry, "fcm", "sms", "email"):
-        assert all(seconds(attempt["started_at"]) < ends for attempt in delivery["attempts"])
-    assert len(world.pushes(person.devices[0])) == 1 and len(world.texts(person)) == 1
-
-
 # --- wishes ---
 def minutes(moment):
     return f"{moment.hour:02}:{moment.minute:02}"
-
-
-def make_due(world, event):
-    """As if the time had come that a step waits for."""
-    with psycopg2.connect(world.suite.stack.postgres_url) as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE notify.steps SET due_ms = 0 WHERE state = 0 AND event_key IN "
-                       "(SELECT event_key FROM notify.events WHERE event_id = %s)", (event,))
-        assert cursor.rowcount == 1
 
 
 def test_quiet_hours_delay_only_what_is_not_critical(world):
@@ -240,7 +140,7 @@ def test_quiet_hours_delay_only_what_is_not_critical(world):
     assert waiting["state"] == "waiting" and seconds(waiting["due_at"]) == ends.timestamp()
     assert world.pushes(person.devices[0], quiet) == []
     person.set_contacts(timezone="Asia/Kathmandu")
-    make_due(world, quiet)
+    world.make_due(quiet, 1)
     world.wait_ended(quiet)
     assert len(world.pushes(person.devices[0], quiet)) == 1, "late, not lost"
 
@@ -257,8 +157,8 @@ def test_a_quiet_step_that_would_be_too_late_is_dropped_for_it(world):
 def test_the_rate_delays_only_what_is_not_critical(world):
     def seconds_to_the_hour():
         return 3600 - time.time() % 3600
-    if seconds_to_the_hour() < 20:
-        world.wait(lambda: seconds_to_the_hour() > 20, "the hour does not end", timeout=30)
+    if seconds_to_the_hour() < 60:
+        world.wait(lambda: seconds_to_the_hour() > 60, "the hour does not end")
     person = world.person("fcm")
     events = [world.post(person) for _ in range(9)]
     critical = world.post(person, "test_crash", critical=True)
@@ -288,22 +188,6 @@ def test_wishes_mute_only_what_is_not_critical(world):
     person.set_contacts(preferences={"channels": {"push": False}})
     off = world.post(person, "test_other")
     assert step(world.wait_ended(off), 1)["reason"] == "muted" and not world.pushes(person.devices[0], off)
-
-
-def test_a_newer_event_of_the_same_key_takes_the_place_of_a_waiting_one(world):
-    person = world.person("fcm", "apns", "webpush")
-    pid = world.suite.pid("notifier")
-    os.kill(pid, signal.SIGSTOP)  # both lie there before either is pushed
-    try:
-        old, new = (world.post(person, collapse_key="surge") for _ in range(2))
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    world.wait_ended(new)
-    assert step(world.wait_ended(old), 1)["reason"] == "superseded"
-    fcm, apns, webpush = person.devices
-    assert all(world.pushes(device, old) == [] and len(world.pushes(device, new)) == 1 for device in person.devices)
-    assert world.pushes(fcm)[0].content["android"]["collapse_key"] and world.pushes(apns)[0].headers["apns-collapse-id"]
-    assert world.pushes(webpush)[0].headers["topic"]
 
 
 def test_what_people_read_is_in_their_language_and_time(world):

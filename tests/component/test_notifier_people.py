@@ -43,6 +43,7 @@ def test_chat_is_not_pushed_to_those_who_are_there(world):
         await driver.message("participant_joined", role="client")
         live = await driver.ask("publish", channel=ride.channel("chat"), data=chat("you are here"))
         await client.message("chat_message")
+        world.wait(lambda: world.has_taken_all("CHAT"), "the notifier has not looked at it")
         await client.socket.close()
         await driver.message("participant_left", role="client")
         away = await driver.ask("publish", channel=ride.channel("chat"), data=chat("you are away"))
@@ -70,7 +71,7 @@ def test_a_silent_driver_is_woken_and_the_wake_is_measured(world):
         client = await world.suite.connect(ride.driver, "driver")
         assert (await client.beat(ride.driver, wake_id=wake_id))["op"] == "reply"
         world.wait_ledger(wake_id, lambda entry: entry.get("acknowledged_at"))
-        world.wait(lambda: world.metric("hansom_notify_wakes_answered_total") == answered + 1, "the wake is not counted")
+        world.wait(lambda: world.metric("hansom_notify_wakes_answered_total") > answered, "the wake is not counted")
         await client.socket.close()
     run(scenario())
 

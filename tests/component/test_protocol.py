@@ -1,6 +1,5 @@
 """What an app sees: PROTOCOL sections 2 to 6 through a client that is not ours."""
 import asyncio
-import json
 import time
 import urllib.error
 import urllib.request
@@ -8,7 +7,7 @@ import urllib.request
 import pytest
 import websockets
 
-from conftest import Client, fresh, run, stamp
+from conftest import PATIENCE_S, Client, fresh, run, seconds, stamp
 
 TRACKING_FIELDS = {"type", "booking_id", "driver_id", "lat", "lng", "bearing", "speed_kmh", "timestamp", "accuracy_m"}
 
@@ -41,12 +40,12 @@ def test_a_bad_token_is_refused_before_the_upgrade(suite, query, headers):
     run(scenario())
 
 
-def test_close_codes(suite):
-    async def code_after(*messages, wait=8):
-        client = Client(await websockets.connect(suite.ws_url))
+def test_close_codes(suite, start_gateway):
+    async def code_after(*messages, url=None):
+        client = Client(await websockets.connect(url or suite.ws_url))
         for message in messages:
             await client.socket.send(message)
-        code = await client.closed(wait)
+        code = await client.closed()
         goodbye = [frame for frame in client.frames if frame["op"] == "disconnect"]
         assert goodbye and goodbye[0]["code"] == code, client.frames
         return code
@@ -57,7 +56,7 @@ def test_close_codes(suite):
         assert await code_after('{"op":"connect","id":1,"token":"a.b.c"}') == 4401
         assert await code_after(b"binary") == 1003
         assert await code_after("x" * 30000) == 1009
-        assert await code_after() == 4408
+        assert await code_after(url=start_gateway("--connect-timeout-ms=500")) == 4408
     run(scenario())
 
 
@@ -93,8 +92,9 @@ def test_a_position_reaches_the_rider_field_for_field(suite):
         message = await rider.message("driver_location_update")
         assert message["channel"] == ride.channel("tracking") and "seq" not in message
         assert set(message["data"]) == TRACKING_FIELDS
+        assert seconds(message["data"].pop("timestamp")) == seconds(at)
         assert message["data"] == {"type": "driver_location_update", "booking_id": ride.id, "driver_id": ride.driver, "lat": 12.3456,
-                                   "lng": -12.3456, "bearing": 90, "speed_kmh": 35, "timestamp": at, "accuracy_m": 8}
+                                   "lng": -12.3456, "bearing": 90, "speed_kmh": 35, "accuracy_m": 8}
         again = await rider.ask("subscribe", channel=ride.channel("tracking"))
         assert [item["data"]["lat"] for item in again["messages"]] == [12.3456], "the last known location"
         token = suite.token(ride.client, "client")
@@ -113,7 +113,7 @@ def test_conflation_keeps_the_rate_and_the_last_position(suite):
             await driver.locate(ride, 50 + step * 1e-6, 8, at=start + step * 0.01)
         seen = []
         while not seen or seen[-1] < 50 + 18.5e-6:
-            seen.append((await rider.message("driver_location_update", timeout=3))["data"]["lat"])
+            seen.append((await rider.message("driver_location_update"))["data"]["lat"])
         took = time.time() - start
         assert seen == sorted(seen) and len(seen) <= 2 + took * 2, (seen, took)
         assert abs(seen[-1] - (50 + 19e-6)) < 1e-9, "the last one of a burst"
@@ -146,7 +146,7 @@ def test_max_rate_and_qos(suite):
         with pytest.raises(asyncio.TimeoutError):
             await rider.message("driver_location_update", timeout=1)
         assert (await rider.ask("qos", channel=ride.channel("tracking"), max_rate=10))["op"] == "reply"
-        assert (await rider.message("driver_location_update", timeout=1))["data"]["lat"] == 50, "the newest, at once"
+        assert (await rider.message("driver_location_update"))["data"]["lat"] == 50, "the newest, unasked"
         assert (await rider.ask("qos", channel="booking.other.tracking", max_rate=1))["code"] == "not_found"
     run(scenario())
 
@@ -202,8 +202,13 @@ def test_scopes_and_refresh(suite):
 
 def test_a_short_token_is_announced_and_ends(suite):
     async def scenario():
-        client = await suite.connect(fresh("u"), "client", ttl_s=2)
-        assert (await client.op("token_expiring"))["expires_in_ms"] <= 2000
+        for life_s in (2, 10, 40):  # the first that does not end before it is used
+            try:
+                client = await suite.connect(fresh("u"), "client", ttl_s=life_s)
+                assert (await client.op("token_expiring"))["expires_in_ms"] <= life_s * 1000
+                break
+            except websockets.ConnectionClosed:
+                assert life_s < 40
         assert await client.closed() == 4401
     run(scenario())
 
@@ -243,7 +248,7 @@ def test_token_refresh_over_rest(suite):
 def test_every_service_can_be_asked(suite):
     for port in suite.stack.admin_ports.values():
         for path, text in (("/metrics", "process_cpu_seconds_total"), ("/healthz", "ok"), ("/readyz", "ready")):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_S) as answer:
                 assert text in answer.read().decode()
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing")
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing", timeout=PATIENCE_S)

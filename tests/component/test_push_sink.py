@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from hansomdev.process import DIES_WITH_PARENT
 from peers.tls import Authority
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -18,11 +19,11 @@ SINK = pathlib.Path(os.environ.get("HANSOM_BUILD", ROOT / "build" / "asan")) / "
 def sink(request, tmp_path):
     authority = Authority(tmp_path)
     tls = [f"--cert={authority.server_file}"] if request.param == "tls" else []
-    process = subprocess.Popen([SINK, "--delay-ms=50", *tls], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*DIES_WITH_PARENT, SINK, "--delay-ms=50", *tls], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         process.port = int(process.stdout.readline().removeprefix("listening "))
         process.url = f"http{'s' if tls else ''}://127.0.0.1:{process.port}"
-        process.curl = ["curl", "-s", "--max-time", "20", *(["--http2", "--cacert", authority.ca_file] if tls else ["--http2-prior-knowledge"])]
+        process.curl = ["curl", "-s", "--max-time", "120", *(["--http2", "--cacert", authority.ca_file] if tls else ["--http2-prior-knowledge"])]
         yield process
     finally:
         process.kill()
@@ -45,7 +46,7 @@ def test_it_answers_and_counts(sink):
     counts = json.loads(subprocess.run([*sink.curl, sink.url], check=True, stdout=subprocess.PIPE).stdout)
     assert counts == {"requests": total, "answered": total}
     sink.send_signal(signal.SIGTERM)
-    out, err = sink.communicate(timeout=10)
+    out, err = sink.communicate(timeout=120)
     assert sink.returncode == 0 and f"requests={total} answered={total} body_bytes={total + 2999} " in out and err == ""
 
 
@@ -58,7 +59,7 @@ def test_it_ends_with_answers_outstanding(sink):
         while json.loads(subprocess.run([*sink.curl, sink.url], check=True, stdout=subprocess.PIPE).stdout)["requests"] == 0:
             assert client.poll() is None
         sink.send_signal(signal.SIGTERM)
-        out, err = sink.communicate(timeout=10)
+        out, err = sink.communicate(timeout=120)
         assert sink.returncode == 0 and out.startswith("requests=") and err == ""
     finally:
         client.kill()
@@ -67,4 +68,4 @@ def test_it_ends_with_answers_outstanding(sink):
 
 def test_it_refuses_nonsense():
     for argument in ("--port=x", "--delay-ms=-1", "--nope", "--cert=/nonexistent"):
-        assert subprocess.run([SINK, argument], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10).returncode == 2
+        assert subprocess.run([SINK, argument], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120).returncode == 2

@@ -2,7 +2,7 @@
 import time
 
 
-def wait_until(condition, what, timeout_s=30):
+def wait_until(condition, what, timeout_s=90):
     """What the condition gives as soon as that is true. `what` names it for the failure: a text, or a function."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):

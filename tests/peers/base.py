@@ -4,6 +4,8 @@ import collections
 import threading
 import time
 
+from hansomdev.ports import any_free
+
 
 class Records:
     """A list that one thread fills and another waits on."""
@@ -28,7 +30,7 @@ class Records:
     def where(self, is_wanted=lambda item: True, **fields):
         return [item for item in self if is_wanted(item) and all(getattr(item, name) == value for name, value in fields.items())]
 
-    def wait(self, is_wanted=lambda item: True, *, count=1, timeout=20, **fields):
+    def wait(self, is_wanted=lambda item: True, *, count=1, timeout=90, **fields):
         """At least so many of them, or an AssertionError that shows what came."""
         deadline = time.monotonic() + timeout
         while True:
@@ -94,7 +96,8 @@ class Peer:
     def _close_connections(self):
         pass
 
-    def start(self, port=0):
+    def start(self, port=None):
+        port = port or any_free()  # not of those that an outgoing connection may take while we do not listen
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__, daemon=True)
         self._thread.start()
@@ -104,14 +107,14 @@ class Peer:
     async def _open(self, port):
         self._loop.set_exception_handler(self._note_problem)
         self._server = await self._listen(port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = port
 
     def _note_problem(self, loop, context):
         error = context.get("exception")
         if not isinstance(error, (OSError, asyncio.TimeoutError)):  # clients may go at any time, also during the handshake
             self.problems.append(f"{context.get('message')}: {error!r}")
 
-    def call(self, coroutine, timeout=20):
+    def call(self, coroutine, timeout=90):
         """Runs it on the peer's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
 

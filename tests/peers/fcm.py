@@ -85,7 +85,7 @@ class Fcm(HttpServer):
         self._lock = threading.Lock()
         self._access = {}  # access token -> when it ends
 
-    def start(self, port=0):
+    def start(self, port=None):
         super().start(port)
         self.account_file.touch(mode=0o600)
         self.account_file.write_text(json.dumps({

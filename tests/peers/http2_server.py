@@ -115,6 +115,9 @@ class _Http2Connection:
 
     def push_body(self, stream):
         body, sent = self.unsent[stream]
+        if self.h2.streams.get(stream) is None or self.h2.streams[stream].closed:  # reset in the same breath
+            self.forget(stream)
+            return
         while body and (room := min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)) > 0:
             self.h2.send_data(stream, body[:room], end_stream=len(body) <= room)
             body = body[room:]

@@ -142,9 +142,9 @@ int main(int argc, char **argv)
     uv_signal_init(loop, &interrupt);
     terminate.data = interrupt.data = &sink;
     sink_init(&sink, loop);
-    listen_on(&sink, &listener, options.port);
     uv_signal_start(&terminate, on_signal, SIGTERM);
     uv_signal_start(&interrupt, on_signal, SIGINT);
+    listen_on(&sink, &listener, options.port); /* says so: from here on it may be told to end */
     uv_run(loop, UV_RUN_DEFAULT);
     uv_walk(loop, close_handle, NULL);
     uv_run(loop, UV_RUN_DEFAULT);

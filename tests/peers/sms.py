@@ -88,7 +88,7 @@ class Sms(HttpServer):
             headers["X-Twilio-Signature"] = signature
         call = urllib.request.Request(to or url, method="POST", headers=headers, data=urllib.parse.urlencode(form).encode())
         try:
-            with urllib.request.urlopen(call, timeout=10) as answer:
+            with urllib.request.urlopen(call, timeout=90) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
             error.close()

@@ -1,4 +1,5 @@
 #include "tests/support/nats_fixture.h"
+#include "tests/support/free_port.h"
 #include "tests/support/test_folder.h"
 
 #include <arpa/inet.h>
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_TRIES 500
+#define START_TRIES 9000 /* of 10 ms */
 
 static const char *find_server(void)
 {
@@ -24,25 +25,6 @@ static const char *find_server(void)
         if (access(places[i], X_OK) == 0)
             return places[i];
     return NULL;
-}
-
-static int listen_any(struct sockaddr_in *address)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(*address);
-    if (fd < 0 || bind(fd, (struct sockaddr *)address, length) != 0 ||
-        getsockname(fd, (struct sockaddr *)address, &length) != 0)
-        abort();
-    return fd;
-}
-
-static int free_port(void)
-{
-    struct sockaddr_in address;
-    int fd = listen_any(&address);
-    close(fd);
-    return ntohs(address.sin_port);
 }
 
 static bool accepts(int port)

@@ -1,7 +1,7 @@
 #include "tests/support/pg_fixture.h"
+#include "tests/support/free_port.h"
 #include "tests/support/test_folder.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -12,26 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BIN "/usr/lib/postgresql/15/bin/"
-#define START_TRIES 1500
-
-static int free_port(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0)
-        abort();
-    close(fd);
-    return ntohs(address.sin_port);
-}
+#define START_TRIES 4500 /* of 20 ms */
 
 /* PostgreSQL refuses to run as root. */
 static const struct passwd *server_user(void)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import bench
 from .bench import say, verdict
-from .process import die_with_parent
+from .process import DIES_WITH_PARENT
 
 PUSHES_PER_S_WANTED = 2000
 FILL_CHUNK = 5000
@@ -50,8 +50,8 @@ class Sink:
         folder.mkdir()
         authority = Authority(folder)
         self.process = subprocess.Popen(
-            [build / "tests" / "peers" / "push_sink", f"--delay-ms={delay_ms}", f"--cert={authority.server_file}",
-             f"--key={authority.server_file}"], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+            [*DIES_WITH_PARENT, build / "tests" / "peers" / "push_sink", f"--delay-ms={delay_ms}", f"--cert={authority.server_file}",
+             f"--key={authority.server_file}"], stdout=subprocess.PIPE, text=True)
         port = int(self.process.stdout.readline().split()[1])
         account = folder / "account.json"
         account.write_text(json.dumps({

@@ -1,20 +1,15 @@
 """One supervised child: started again with back-off when it dies, ended with its whole group."""
-import ctypes
 import os
 import signal
 import subprocess
 import time
 
-PR_SET_PDEATHSIG = 1
+# It dies with the thread that started it. By a program, because Python code between fork and exec may hang when there are threads.
+DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 5.0
 STEADY_S = 10.0
 LOG_SIZE_MAX = 50_000_000
-_libc = ctypes.CDLL(None)
-
-
-def die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Process:
@@ -38,8 +33,8 @@ class Process:
             self.log_path.rename(self.log_path.with_suffix(".log.old"))
         who = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
         with open(self.log_path, "ab") as log:
-            self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
-                                          start_new_session=True, preexec_fn=die_with_parent, cwd="/", **who)
+            self.child = subprocess.Popen([*DIES_WITH_PARENT, *self.argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          env=self.env, start_new_session=True, cwd="/", **who)
         self.started = time.monotonic()
         self.restart_at = None
         # Whole at any moment: others read it while a process is started again.
@@ -47,8 +42,15 @@ class Process:
         part.write_text(f"{self.child.pid}\n")
         part.replace(self.pid_file)
 
+    def _has_ended(self):
+        """What it leaves of its group ends with it, before the group's number can be somebody else's."""
+        if self.child.returncode is None and os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            self._kill_group()
+            self.child.wait()
+        return self.child.returncode is not None
+
     def is_running(self):
-        return self.child is not None and self.child.poll() is None
+        return self.child is not None and not self._has_ended()
 
     def look_after(self, say):
         """Call often: notices a death, starts again when it is time."""
@@ -59,7 +61,7 @@ class Process:
                 self.start()
                 say(f"{self.name} started again, pid {self.child.pid}")
             return
-        if self.child is None or self.child.poll() is None:
+        if self.child is None or not self._has_ended():
             return
         lived = now - self.started
         self.backoff_s = BACKOFF_FIRST_S if lived > STEADY_S or self.backoff_s == 0 else min(self.backoff_s * 2, BACKOFF_MAX_S)
@@ -75,17 +77,16 @@ class Process:
         """The exit status, or None if it was not running."""
         if self.child is None:
             return None
-        try:
-            status = self.child.wait(timeout=0.1 if at_once else self.stop_s)
-        except subprocess.TimeoutExpired:
-            self._kill_group()
-            status = self.child.wait()
-        self._kill_group()
+        deadline = time.monotonic() + (0.1 if at_once else self.stop_s)
+        while not self._has_ended():
+            if time.monotonic() > deadline:
+                self._kill_group()
+            time.sleep(0.01)
         self.pid_file.unlink(missing_ok=True)
-        return status
+        return self.child.returncode
 
     def _kill_group(self):
         try:
             os.killpg(self.child.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # nobody is left of it
             pass

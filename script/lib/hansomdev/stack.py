@@ -1,13 +1,14 @@
 """The processes of the suite and how they are told about each other: one table, one order."""
 import hashlib
+import http.client
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 from . import secrets
@@ -17,6 +18,7 @@ from .process import Process
 PG_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 PG_USER = "hansom"
 NATS_USER = "hansom"
+START_S = 180  # on a machine that has much else to do
 SERVICES = ("edge-gateway", "presence", "tracking-throttle", "backoffice", "chat-store", "notifier")  # those that are built; order of metrics=
 
 
@@ -42,12 +44,14 @@ def _is_reachable(folder, user):
 
 class Stack:
     def __init__(self, root, build, data, *, port=0, internal_port=0, prefer_known_ports=False, say=lambda text: None,
-                 extra_env=None, log_level="info"):
+                 extra_env=None, log_level="info", postgres_options=(), stop_s=12.0):
+        """stop_s: for each process to end by itself. postgres_options: settings, "name=value"."""
         self.root, self.build, self.data = pathlib.Path(root), pathlib.Path(build), pathlib.Path(data)
         self.say = say
         self.prefer = prefer_known_ports
         self.extra_env = extra_env or {}
         self.log_level = log_level
+        self.postgres_options, self.stop_s = postgres_options, stop_s
         self.run_dir, self.log_dir, self.secret_dir = (self.data / name for name in ("run", "log", "secrets"))
         for folder in (self.data, self.run_dir, self.log_dir):
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +100,7 @@ class Stack:
 
     # --- the dependencies ---
     def _process(self, name, argv, **options):
-        process = Process(name, argv, pid_dir=self.run_dir, log_dir=self.log_dir, **options)
+        process = Process(name, argv, pid_dir=self.run_dir, log_dir=self.log_dir, stop_s=self.stop_s, **options)
         self.processes[name] = process
         process.start()
         return process
@@ -123,35 +127,41 @@ class Stack:
         marker.write_text(f"{folder}\n")
         return folder
 
+    def _make_database(self, folder, user):
+        """Beside its place until it is whole: an interrupted start must not leave half of one."""
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(mode=0o700, parents=True)
+        who = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        with tempfile.NamedTemporaryFile("w") as password:
+            password.write(self._secret("postgres_password") + "\n")
+            password.flush()
+            if user is not None:
+                for path in (part, password.name):
+                    shutil.chown(path, user, user)
+            made = subprocess.run([PG_BIN / "initdb", "-D", part, "-U", PG_USER, "--auth=scram-sha-256", "--encoding=UTF8",
+                                   "--locale=C", f"--pwfile={password.name}"], cwd="/", stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, **who)
+        if made.returncode != 0:
+            raise StackError("initdb: " + made.stdout.decode(errors="replace")[-500:])
+        part.replace(folder)
+
     def _start_postgres(self):
         user = _unprivileged_user()
         self.postgres_folder = self._postgres_folder(user)
         folder = self.postgres_folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        who = {} if user is None else {"user": user, "group": user, "extra_groups": []}
-        if user is not None:
-            account = pwd.getpwnam(user)
-            os.chown(folder, account.pw_uid, account.pw_gid)
         if not (folder / "PG_VERSION").exists():
-            with tempfile.NamedTemporaryFile("w") as password:
-                password.write(self._secret("postgres_password") + "\n")
-                password.flush()
-                if user is not None:
-                    os.chown(password.name, account.pw_uid, account.pw_gid)
-                made = subprocess.run([PG_BIN / "initdb", "-D", folder, "-U", PG_USER, "--auth=scram-sha-256",
-                                       "--encoding=UTF8", "--locale=C", f"--pwfile={password.name}"], cwd="/",
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **who)
-            if made.returncode != 0:
-                raise StackError("initdb: " + made.stdout.decode(errors="replace")[-500:])
+            self._make_database(folder, user)
         self._process("postgres", [PG_BIN / "postgres", "-D", folder, "-p", self.postgres_port, "-c", "unix_socket_directories=",
-                                   "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100"],
+                                   "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100",
+                                   *(word for option in self.postgres_options for word in ("-c", option))],
                       user=user, stop_signal=signal.SIGINT)
         self._ensure_database()
 
     def _ensure_database(self):
         env = {**os.environ, "PGPASSWORD": self._secret("postgres_password")}
         psql = ["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.postgres_port), "-U", PG_USER, "-d", "postgres", "-tA", "-c"]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             found = subprocess.run([*psql, "SELECT 1 FROM pg_database WHERE datname = 'hansom'"], env=env,
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -216,11 +226,12 @@ class Stack:
         for process in list(self.processes.values()):
             process.look_after(self.say)
 
-    def is_service_ready(self, name):
+    @staticmethod
+    def is_ready(admin_port):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_ports[name]}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=5) as answer:
                 return answer.status == 200
-        except (urllib.error.URLError, OSError):
+        except (OSError, http.client.HTTPException):  # also one that ends in the middle of its answer
             return False
 
     def metrics(self, name):
@@ -229,7 +240,10 @@ class Stack:
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and not line.startswith("#")}
 
-    def wait_ready(self, timeout_s=60, should_stop=lambda: False):
+    def is_service_ready(self, name):
+        return self.is_ready(self.admin_ports[name])
+
+    def wait_ready(self, timeout_s=START_S, should_stop=lambda: False):
         deadline = time.monotonic() + timeout_s
         waiting = list(self.services)
         while waiting and time.monotonic() < deadline and not should_stop():

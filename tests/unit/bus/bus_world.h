@@ -15,7 +15,7 @@ void world_open(struct bus_world *world);
 /* A connected bus. */
 struct bus *world_bus(struct bus_world *world, const char *name);
 /* Turns the loop until it holds; fails the test after the time. */
-void world_wait(struct bus_world *world, bool (*condition)(void *), void *context, unsigned timeout_ms);
+void world_wait(struct bus_world *world, bool (*condition)(void *), void *context);
 void world_wait_flag(struct bus_world *world, const bool *flag);
 void world_turn(struct bus_world *world, unsigned for_ms);
 /* The loop must close empty. */

@@ -54,10 +54,15 @@ static struct seen store(struct bus_world *world, struct bus *bus, const char *s
                          uint64_t revision, const char *text)
 {
     struct seen seen = {0};
-    bus_store(bus, subject, id, revision, text, strlen(text), 5000, note_ack, &seen);
+    bus_store(bus, subject, id, revision, text, strlen(text), 60000, note_ack, &seen);
     cr_assert_not(seen.is_done, "never before it returns");
     world_wait_flag(world, &seen.is_done);
     return seen;
+}
+
+static bool has_two(void *context)
+{
+    return ((const struct seen *)context)->count >= 2;
 }
 
 Test(bus, stores_republishes_and_gets)
@@ -75,6 +80,7 @@ Test(bus, stores_republishes_and_gets)
     cr_assert(again.ack.is_duplicate);
     cr_assert_eq(again.ack.sequence, first.ack.sequence);
     struct seen second = store(&world, bus, "in.user.u1.events", "e2", BUS_ANY_REVISION, "two");
+    world_wait(&world, has_two, &live);
     world_turn(&world, 50);
     cr_assert_eq(live.count, 2, "a duplicate is not republished");
     cr_assert_eq(live.sequence, second.ack.sequence);
@@ -82,9 +88,9 @@ Test(bus, stores_republishes_and_gets)
     cr_assert_str_eq(live.text, "user.u1.events=two");
 
     struct seen last = {0}, next = {0}, none = {0};
-    bus_get_last(bus, "EVENTS", "in.user.u1.events", 5000, note_reply, &last);
-    bus_get_next(bus, "EVENTS", "in.user.u1.events", 1, 5000, note_reply, &next);
-    bus_get_last(bus, "EVENTS", "in.user.nobody.events", 5000, note_reply, &none);
+    bus_get_last(bus, "EVENTS", "in.user.u1.events", 60000, note_reply, &last);
+    bus_get_next(bus, "EVENTS", "in.user.u1.events", 1, 60000, note_reply, &next);
+    bus_get_last(bus, "EVENTS", "in.user.nobody.events", 60000, note_reply, &none);
     world_wait_flag(&world, &none.is_done);
     cr_assert_str_eq(last.text, "in.user.u1.events=two");
     cr_assert_eq(last.sequence, second.ack.sequence);
@@ -106,9 +112,9 @@ Test(bus, keys_compare_and_set_and_load)
     cr_assert_eq(store(&world, bus, "$KV.bookings.b1", NULL, made.ack.sequence, "v2").status, BUS_OK);
     cr_assert_eq(store(&world, bus, "$KV.bookings.b2", NULL, 0, "w1").status, BUS_OK);
     struct seen deleted = {0}, gone = {0};
-    bus_kv_delete(bus, "bookings", "b2", 5000, note_ack, &deleted);
+    bus_kv_delete(bus, "bookings", "b2", 60000, note_ack, &deleted);
     world_wait_flag(&world, &deleted.is_done);
-    bus_kv_get(bus, "bookings", "b2", 5000, note_reply, &gone);
+    bus_kv_get(bus, "bookings", "b2", 60000, note_reply, &gone);
     world_wait_flag(&world, &gone.is_done);
     cr_assert_eq(gone.status, BUS_NOT_FOUND);
 
@@ -136,7 +142,7 @@ Test(bus, requests_end_once_in_every_way)
     struct bus *bus = world_bus(&world, "test");
     struct seen nobody = {0}, silent = {0}, answered = {0};
     struct bus_subscription *deaf = bus_subscribe(bus, "deaf", NULL, note_message, &answered);
-    bus_request(bus, "nobody.there", "x", 1, 2000, note_reply, &nobody);
+    bus_request(bus, "nobody.there", "x", 1, 60000, note_reply, &nobody);
     bus_request(bus, "deaf", "x", 1, 100, note_reply, &silent);
     struct bus_request *cancelled = bus_request(bus, "deaf", "x", 1, 100, note_reply, NULL);
     bus_request_cancel(&cancelled);
@@ -194,7 +200,7 @@ Test(bus, survives_a_killed_server)
     cr_assert(bus_publish(bus, "news", "x", 1));
     world_wait_flag(&world, &live.is_done);
     struct seen last = {0};
-    bus_get_last(bus, "EVENTS", "in.user.u1.events", 5000, note_reply, &last);
+    bus_get_last(bus, "EVENTS", "in.user.u1.events", 60000, note_reply, &last);
     world_wait_flag(&world, &last.is_done);
     cr_assert_eq(last.sequence, kept.ack.sequence, "what was acknowledged is still there");
     bus_unsubscribe(&subscription);

@@ -8,6 +8,7 @@ struct instance {
     struct bus *bus;
     struct lease_set *leases;
     unsigned gained, lost;
+    bool is_settled;
 };
 
 static void on_change(void *context, uint32_t partition, bool is_held)
@@ -20,6 +21,13 @@ static void on_change(void *context, uint32_t partition, bool is_held)
         instance->lost++;
 }
 
+static void on_settled(void *context, bool is_settled)
+{
+    struct instance *instance = context;
+    cr_assert_neq(instance->is_settled, is_settled, "changes only");
+    instance->is_settled = is_settled;
+}
+
 static void on_state(void *context, enum bus_state state)
 {
     lease_set_bus_state(((struct instance *)context)->leases, state);
@@ -29,6 +37,7 @@ static void start(struct bus_world *world, struct instance *instance, const char
 {
     *instance = (struct instance){.bus = world_bus(world, name)};
     instance->leases = lease_set_create(instance->bus, &world->loop, "svc", name, on_change, instance);
+    lease_set_on_settled(instance->leases, on_settled);
     bus_on_state(instance->bus, on_state, instance);
 }
 
@@ -42,6 +51,11 @@ static void stop(struct bus_world *world, struct instance *instance)
 static bool holds_all(void *context)
 {
     return lease_set_count(((struct instance *)context)->leases) == PARTITION_COUNT;
+}
+
+static bool is_unsettled(void *context)
+{
+    return !((const struct instance *)context)->is_settled;
 }
 
 struct pair {
@@ -67,17 +81,18 @@ Test(lease, two_share_and_one_takes_over)
     world_open(&world);
     struct instance a, b;
     start(&world, &a, "a");
-    world_wait(&world, holds_all, &a, 3000);
+    world_wait_flag(&world, &a.is_settled);
+    cr_assert_eq(lease_set_count(a.leases), PARTITION_COUNT, "all was free");
     cr_assert_eq(a.gained, PARTITION_COUNT);
 
     start(&world, &b, "b");
     struct pair pair = {&a, &b};
-    world_wait(&world, shares_evenly, &pair, 8000);
+    world_wait(&world, shares_evenly, &pair);
     assert_disjoint(&pair);
 
     lease_set_release_all(b.leases);
     cr_assert_eq(lease_set_count(b.leases), 0);
-    world_wait(&world, holds_all, &a, 8000);
+    world_wait(&world, holds_all, &a);
     stop(&world, &b);
     stop(&world, &a);
     world_close(&world);
@@ -89,16 +104,19 @@ Test(lease, survives_the_server_and_its_own_restart)
     world_open(&world);
     struct instance a;
     start(&world, &a, "a");
-    world_wait(&world, holds_all, &a, 3000);
+    world_wait(&world, holds_all, &a);
+    world_wait_flag(&world, &a.is_settled);
     nats_fixture_kill(&world.server);
+    world_wait(&world, is_unsettled, &a);
     world_turn(&world, 300);
     nats_fixture_restart(&world.server);
-    world_wait(&world, holds_all, &a, 5000);
+    world_wait_flag(&world, &a.is_settled);
+    world_wait(&world, holds_all, &a);
 
     /* A process that was killed comes back with the same name while its leases still run. */
     struct instance again;
     start(&world, &again, "a");
-    world_wait(&world, holds_all, &again, 2000);
+    world_wait(&world, holds_all, &again);
     stop(&world, &again);
     stop(&world, &a);
     world_close(&world);

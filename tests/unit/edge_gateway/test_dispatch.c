@@ -174,7 +174,7 @@ Test(dispatch, a_wrong_field_or_op_leaves_the_connection, .init = begin)
 
 Test(dispatch, publishes_and_other_ops_have_rates_of_their_own, .init = begin)
 {
-    token_bucket_init(&session.publishes, 1, 1, clock_monotonic_ms());
+    token_bucket_init(&session.publishes, 0.001, 1, clock_monotonic_ms());
     dispatch(samples[OP_publish]);
     cr_assert_eq(seen.handled, OP_publish);
     dispatch(samples[OP_publish]);

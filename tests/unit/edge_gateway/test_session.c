@@ -255,8 +255,9 @@ Test(session, disconnect_is_said_before_the_close_and_once, .init = begin)
 
 Test(session, without_connect_it_is_closed_in_time, .init = begin)
 {
+    uint64_t begun_ms = clock_monotonic_ms();
     struct session *session = create();
-    advance(4900);
+    timer_wheel_advance(gateway.wheel, begun_ms + 4900);
     cr_assert_eq(seen.closes, 0);
     advance(5100);
     cr_assert_eq(seen.close_code, 4408);

@@ -6,7 +6,7 @@
 #include "transfer.h"
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Id: abc\r\n\r\nok"
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS 60000
 
 /* A loop, a peer, a client, and what the callbacks have told. */
 struct world {
