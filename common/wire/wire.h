@@ -162,6 +162,8 @@ void device_put_write(struct json_writer *json, const Hansom__DevicePut *put);
 MUST_CHECK bool event_ack_decode(const struct cJSON *data, uint64_t *epoch_r, uint64_t *seq_r, char *error,
                                  size_t error_size);
 
+/* An id that the suite makes of something known (a deletion, a system line) has a dot in it, which a client's cannot
+ * have: nobody can take it beforehand. */
 #define CHAT_ITEM_ID_SIZE 81
 #define CHAT_CONTENT_MAX 16384
 #define CHAT_ATTACHMENTS_MAX 10

@@ -87,6 +87,30 @@ def test_the_same_id_is_stored_and_delivered_once(suite, make_id):
     run(scenario())
 
 
+def test_nobody_can_take_the_id_of_a_deletion_or_a_system_line(suite):
+    async def scenario():
+        ride, agent = suite.booking("driver_arrived"), fresh("agent")
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        secret = await say(rider, ride, "secret")
+        part_of_day = int(time.time()) // 600
+        for taken in [f"delete-{secret['message_id']}", *(f"joined-{agent}-{part}" for part in (part_of_day, part_of_day + 1)),
+                      *(f"status-{version}" for version in range(1, 6))]:
+            assert (await say(driver, ride, "first", message_id=taken))["op"] == "reply"
+            dotted = await say(driver, ride, "first", message_id=taken.replace("-", "."))
+            assert dotted["code"] == "bad_request", dotted
+        gone = await change(rider, ride, "chat_delete", secret["message_id"])
+        assert gone["op"] == "reply", gone
+        staff = await suite.connect(agent, "support")
+        assert (await staff.ask("subscribe", channel=ride.channel("chat"), reason="ticket 17"))["op"] == "reply"
+        assert (await rider.message("chat_system"))["data"]["event"] == "support_joined"
+        suite.set_booking(ride, "in_progress")
+        assert (await rider.message("chat_system"))["data"]["event"] == "status_changed"
+        # An id that looks like that of one's own deletion is a message like any other.
+        late = await say(rider, ride, "not lost", message_id=f"delete-{gone['message_id']}-2")
+        assert late["seq"] > gone["seq"] and late["message_id"] == f"delete-{gone['message_id']}-2"
+    run(scenario())
+
+
 def test_what_was_missed_comes_and_nothing_else(suite):
     async def scenario():
         ride = suite.booking()

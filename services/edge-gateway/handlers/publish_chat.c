@@ -296,7 +296,7 @@ static void on_found_target(void *context, enum bus_status status, const Hansom_
 static void prepare_change(struct chat_flow *flow)
 {
     if (flow->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE)
-        snprintf(flow->item_id, sizeof(flow->item_id), "delete-%s", flow->item->target_id);
+        snprintf(flow->item_id, sizeof(flow->item_id), "delete.%s", flow->item->target_id);
     else
         uuid7_generate(flow->item_id, clock_wall_ms());
     flow->find =
