@@ -102,7 +102,8 @@ enum client_op {
 const char *client_op_name(enum client_op op);
 
 struct cJSON;
-/* One JSON object and nothing else, no NUL in it or in its strings; else NULL. cJSON_Delete. */
+/* One JSON object and nothing else; else NULL. In its strings half a surrogate pair has become U+FFFD, and a NUL DEL,
+ * which is a control character too. cJSON_Delete. */
 struct cJSON *json_object_parse(const char *text, size_t length);
 
 /* One frame. Strings point into `root`; absent ones are NULL. Free with client_frame_finish. */

@@ -260,6 +260,8 @@ def test_content_rules(suite):
             assert error["code"] == "bad_request" and error["message"].startswith(field + ":"), error
         error = await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_system", "event": "x"})
         assert error["code"] == "bad_request" and error["message"].startswith("data.type"), error
+        assert (await say(rider, ride, "cut through a face \ud83d"))["op"] == "reply"
+        assert (await driver.message("chat_message"))["data"]["content"] == "cut through a face \ufffd"
         ok = await say(rider, ride, "fine", from_id="somebody", from_role="support", sent_at="2001-01-01T00:00:00Z", phone="x")
         seen = await driver.message("chat_message")
         assert seen["data"]["from_id"] == ride.client and seen["data"]["sent_at"] == ok["sent_at"] and "phone" not in seen["data"]

@@ -122,7 +122,7 @@ def test_a_bad_registration_names_the_field(suite, notifier):
     for body, field in [({}, "provider"), (device_of(provider="pigeon"), "provider"), (device_of(token=""), "token"),
                         (device_of(token="x" * 4097), "token"), (device_of(provider="webpush"), "token"), (device_of(platform="p" * 33), "platform"),
                         (device_of(locale="not a locale"), "locale"), (device_of(timezone="../x"), "timezone"), ("", "body"), ("[]", "body"), ("{", "body"),
-                        ('{"provider":"fcm","token":"a\\u0000b"}', "body"),
+                        ('{"provider":"fcm","token":"a\\u0000b"}', "token"),
                         *([] if notifier is None else [(device_of(timezone="Mars/Olympus"), "timezone")])]:
         code, problem, _ = call(suite, "PUT", "/v1/me/devices/phone", body, token=token)
         assert code == 400 and problem["detail"].startswith(field), (body, problem)
