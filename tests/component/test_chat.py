@@ -199,6 +199,24 @@ def test_edits_and_deletions(suite):
     run(scenario())
 
 
+def test_a_tail_shows_messages_as_they_stand_before_the_archive_has_the_changes(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        first, second = await say(rider, ride, "Gate A"), await say(rider, ride, "secret")
+        await change(rider, ride, "chat_edit", first["message_id"], content="Gate B")
+        await change(rider, ride, "chat_edit", second["message_id"], content="a better secret")
+        gone = await change(rider, ride, "chat_delete", second["message_id"])
+        tail = await driver.ask("subscribe", channel=ride.channel("chat"))
+        assert [message["data"]["type"] for message in tail["messages"]] == ["chat_message"] * 2, tail
+        assert contents(tail["messages"]) == ["Gate B", ""] and tail["seq"] == gone["seq"], tail
+        assert "edited_at" in tail["messages"][0]["data"] and "deleted_at" in tail["messages"][1]["data"]
+        back = await driver.ask("subscribe", channel=ride.channel("chat"), since={"epoch": first["epoch"], "seq": first["seq"]})
+        assert [(message["data"]["type"], message["data"].get("content")) for message in back["messages"]] == [
+            ("chat_message", ""), ("chat_edit", "Gate B"), ("chat_edit", ""), ("chat_delete", None)], back
+    run(scenario())
+
+
 def test_receipts_and_unread(suite):
     async def scenario():
         ride = suite.booking()
