@@ -256,7 +256,15 @@ def test_typing_is_passed_on_and_ends_by_itself(suite):
         assert (await driver.message("chat_typing"))["data"]["typing"] is False, "once, although it was said five times"
         await rider.ask("ping", t=1)
         assert not [frame for frame in rider.frames if frame["op"] == "message"], "nobody is told of their own typing"
-        assert (await join(suite, ride, "driver")).joined["messages"] == []
+        begun = time.monotonic()
+        for number in range(20):
+            await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_typing", "typing": number % 2 == 0})
+        reply = await say(rider, ride, "hello")
+        took_s = time.monotonic() - begun
+        await driver.wait(lambda frame: frame.get("seq") == reply["seq"])
+        seen = [frame["data"]["typing"] for frame in driver.frames if frame["op"] == "message"]
+        assert seen[:2] == [True, False] and len(seen) <= 2 * (1 + took_s), "ending and beginning in turn is no way round"
+        assert contents((await join(suite, ride, "driver")).joined["messages"]) == ["hello"], "typing is never stored"
     run(scenario())
 
 
@@ -268,7 +276,7 @@ def test_content_rules(suite):
         assert reply["masked"] == ["phone", "email"]
         assert (await driver.message("chat_message"))["data"]["content"] == "call *** or mail ***"
         for data, field in [({"content": ""}, "data.content"), ({"content": "  \n "}, "data.content"), ({"content": "a\x07"}, "data.content"),
-                            ({"content": "x" * 2001}, "data.content"), ({"content": 5}, "data.content"), ({}, "data.content"),
+                            ({"content": "a\0b"}, "data.content"), ({"content": "x" * 2001}, "data.content"), ({"content": 5}, "data.content"), ({}, "data.content"),
                             ({"content": "x", "message_id": "a b"}, "data.message_id"), ({"content": "x", "reply_to": ""}, "data.reply_to"),
                             ({"content": "x", "booking_id": "other"}, "data.booking_id"),
                             ({"content": "x", "attachments": [{"url": "https://files.example.com/1"}]}, "data.attachments[0].content_type"),
