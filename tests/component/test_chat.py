@@ -275,7 +275,7 @@ def test_content_rules(suite):
         reply = await say(rider, ride, "call five five five 123 4567 or mail me@example.com")
         assert reply["masked"] == ["phone", "email"]
         assert (await driver.message("chat_message"))["data"]["content"] == "call *** or mail ***"
-        for data, field in [({"content": ""}, "data.content"), ({"content": "  \n "}, "data.content"), ({"content": "a\x07"}, "data.content"),
+        for data, field in [({"content": ""}, "data.content"), ({"content": "  \n "}, "data.content"), ({"content": "\u200b\u3000"}, "data.content"), ({"content": "a\x07"}, "data.content"),
                             ({"content": "a\0b"}, "data.content"), ({"content": "x" * 2001}, "data.content"), ({"content": 5}, "data.content"), ({}, "data.content"),
                             ({"content": "x", "message_id": "a b"}, "data.message_id"), ({"content": "x", "reply_to": ""}, "data.reply_to"),
                             ({"content": "x", "booking_id": "other"}, "data.booking_id"),

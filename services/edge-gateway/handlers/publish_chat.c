@@ -7,6 +7,7 @@
 #include "chat_settings.h"
 #include "chat_store_item.h"
 #include "chat_typing.h"
+#include "content_text.h"
 #include "hub.h"
 #include "proto/stream_limits.h"
 #include "proto/subjects.h"
@@ -433,9 +434,14 @@ static bool is_in_order(const Hansom__ChatItem *item)
     return is_content(item) || item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE;
 }
 
-static bool is_blank(const char *text)
+/* content: well-formed. */
+static bool is_blank(const char *content)
 {
-    return text[strspn(text, " \t\r\n")] == '\0';
+    struct content_text text;
+    content_text_init(&text, content);
+    bool is_blank = content_text_is_blank(&text);
+    content_text_finish(&text);
+    return is_blank;
 }
 
 /* A name that holds what is to be masked goes as a whole. */
@@ -473,12 +479,12 @@ static bool apply_rules(const struct chat *chat, Hansom__ChatItem *item, struct 
     uint32_t found = 0;
     if (!apply_rules_to_attachments(chat, item, &found, error, error_size))
         return false;
-    if (is_blank(item->content) && item->n_attachments == 0) {
+    if (!content_rules_apply(chat->rules, item->content, content, &item->masked, error, error_size))
+        return false;
+    if (item->n_attachments == 0 && is_blank(content->data)) {
         str_copy(error, error_size, "data.content: must not be blank");
         return false;
     }
-    if (!content_rules_apply(chat->rules, item->content, content, &item->masked, error, error_size))
-        return false;
     item->masked |= found;
     item->content = content->data;
     return true;
