@@ -39,6 +39,8 @@ extern const char *const close_reason_names[];
 /* RFC 9457 body: type, title, status, detail, code, and request_id and retry_after_ms where given (NULL, 0). */
 void problem_write(struct strbuf *out, enum error_code code, const char *detail, const char *request_id,
                    uint64_t retry_after_ms);
+/* The same of a 405, which goes with a header Allow. */
+void problem_write_method(struct strbuf *out, const char *request_id);
 
 /* --- enums <-> texts ---------------------------------------------------------------------------------------------- */
 /* The text of PROTOCOL, e.g. "driver_arrived"; NULL for UNSPECIFIED and unknown values. From text: 0 if unknown. */
