@@ -51,7 +51,7 @@ bool decode_time(struct decoder *decoder, const char *name, bool is_required, in
     return true;
 }
 
-static bool has_control_characters(const char *text)
+bool text_has_controls(const char *text)
 {
     for (; *text != '\0'; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
@@ -65,7 +65,7 @@ bool decode_string(struct decoder *decoder, const char *name, bool is_required, 
     if (field == NULL)
         return false;
     if (!cJSON_IsString(field) || *field->valuestring == '\0' || strlen(field->valuestring) > max_length ||
-        has_control_characters(field->valuestring)) {
+        text_has_controls(field->valuestring)) {
         char what[96];
         snprintf(what, sizeof(what), "must be a text of 1 to %zu bytes", max_length);
         return decode_fail(decoder, name, what);

@@ -108,6 +108,9 @@ struct cJSON;
  * which is a control character too. cJSON_Delete. */
 struct cJSON *json_object_parse(const char *text, size_t length);
 
+/* Anything below the space, or DEL? */
+bool text_has_controls(const char *text);
+
 /* One frame. Strings point into `root`; absent ones are NULL. Free with client_frame_finish. */
 struct client_frame {
     enum client_op op;

@@ -162,6 +162,9 @@ def test_more_than_300_missed_is_not_called_complete(suite):
         assert seen == ["start"] + [f"n{number}" for number in range(310)]
         status, page = history(suite, ride, token, limit=5, after=f"{first['epoch']}.{first['seq']}")
         assert contents(page["messages"]) == [f"n{number}" for number in range(5)] and page["has_more"] is True
+        end = history(suite, ride, token, limit=1)[1]["after"]
+        status, page = history(suite, ride, token, after=end)
+        assert status == 200 and page["messages"] == [] and page["after"] == end, "who asks again later need not remember"
     run(scenario())
 
 
@@ -333,6 +336,9 @@ def test_support_joins_with_a_reason_and_is_seen(suite):
         reader = fresh("agent")
         token = suite.token(reader, "support")
         assert history(suite, ride, token)[0] == 400
+        for reason in ("", "x" * 201, b"\xff", "\x7f"):
+            status, problem = history(suite, ride, token, reason=reason)
+            assert status == 400 and problem["detail"].startswith("reason:"), (reason, problem)
         assert history(suite, ride, token, reason="ticket 17")[0] == 200
         seen = await rider.message("chat_system")
         assert seen["data"]["event"] == "support_joined" and seen["data"]["from_id"] == reader, "who only reads is seen too"
