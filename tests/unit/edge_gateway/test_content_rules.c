@@ -193,6 +193,11 @@ Test(content_rules, attachments)
     cr_assert_not(content_rules_attachment(rules, "http://files.example.com/a", "image/png", 1, error, sizeof(error)));
     cr_assert_not(content_rules_attachment(rules, "https://b.example/a", "text/html", 1, error, sizeof(error)));
     cr_assert_str_eq(error, "data.attachments.content_type: must be image/*, audio/*, video/* or a PDF");
+    static const char *const types[] = {"image/", "image/\"><script>", "image/png; a=b", "video/mp4 x"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        cr_expect_not(content_rules_attachment(rules, "https://b.example/a", types[i], 1, error, sizeof(error)), "%s",
+                      types[i]);
+    cr_assert(content_rules_attachment(rules, "https://b.example/a", "image/vnd.x-a+b", 1, error, sizeof(error)));
     cr_assert_not(content_rules_attachment(rules, "https://b.example/a", "image/png", 1001, error, sizeof(error)));
     content_rules_destroy(&rules);
 }
