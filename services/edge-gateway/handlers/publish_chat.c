@@ -322,7 +322,7 @@ static void store_mark(struct chat_flow *flow, uint64_t last_sequence)
     struct session *session = flow->session;
     Hansom__ChatItem *item = flow->item;
     if (item->up_to_seq > last_sequence) {
-        fail(flow, CHAT_REFUSED_CONTENT, ERROR_bad_request, "data.up_to_seq: is behind the last message");
+        fail(flow, CHAT_REFUSED_CONTENT, ERROR_bad_request, "data.up_to_seq: is above the last message");
         return;
     }
     char subject[SUBJECT_SIZE];
