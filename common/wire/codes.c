@@ -59,8 +59,8 @@ bool close_reason_reconnects(enum close_reason reason)
     return close_rows[reason].reconnects;
 }
 
-void problem_write(struct strbuf *out, enum error_code code, const char *detail, const char *request_id,
-                   uint64_t retry_after_ms)
+static void write_problem(struct strbuf *out, enum error_code code, int status, const char *detail,
+                          const char *request_id, uint64_t retry_after_ms)
 {
     struct json_writer json;
     json_writer_init(&json, out);
@@ -72,7 +72,7 @@ void problem_write(struct strbuf *out, enum error_code code, const char *detail,
     json_string(&json, type.data);
     strbuf_finish(&type);
     json_kv_string(&json, "title", error_rows[code].title);
-    json_kv_int(&json, "status", error_rows[code].http_status);
+    json_kv_int(&json, "status", status);
     json_kv_string(&json, "detail", detail);
     json_kv_string(&json, "code", error_rows[code].name);
     if (request_id != NULL)
@@ -80,4 +80,15 @@ void problem_write(struct strbuf *out, enum error_code code, const char *detail,
     if (retry_after_ms > 0)
         json_kv_uint(&json, "retry_after_ms", retry_after_ms);
     json_end_object(&json);
+}
+
+void problem_write(struct strbuf *out, enum error_code code, const char *detail, const char *request_id,
+                   uint64_t retry_after_ms)
+{
+    write_problem(out, code, error_rows[code].http_status, detail, request_id, retry_after_ms);
+}
+
+void problem_write_method(struct strbuf *out, const char *request_id)
+{
+    write_problem(out, ERROR_bad_request, 405, "method: is not one of those in Allow", request_id, 0);
 }

@@ -51,7 +51,7 @@ bool decode_time(struct decoder *decoder, const char *name, bool is_required, in
     return true;
 }
 
-static bool has_control_characters(const char *text)
+bool text_has_controls(const char *text)
 {
     for (; *text != '\0'; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
@@ -65,7 +65,7 @@ bool decode_string(struct decoder *decoder, const char *name, bool is_required, 
     if (field == NULL)
         return false;
     if (!cJSON_IsString(field) || *field->valuestring == '\0' || strlen(field->valuestring) > max_length ||
-        has_control_characters(field->valuestring)) {
+        text_has_controls(field->valuestring)) {
         char what[96];
         snprintf(what, sizeof(what), "must be a text of 1 to %zu bytes", max_length);
         return decode_fail(decoder, name, what);
@@ -96,32 +96,89 @@ bool decode_sequence(struct decoder *decoder, const char *name, uint64_t min, ui
     return true;
 }
 
-/* An escaped NUL would silently end the C string it stands in. */
-static bool has_nul(const char *text, size_t length)
+#define OTHER_ESCAPE (-1)
+#define BROKEN_ESCAPE (-2)
+
+/* The number of the escape \uXXXX at this backslash, or one of the above. */
+static long escaped_unit(const char *at, const char *end)
 {
-    if (memchr(text, '\0', length) != NULL)
-        return true;
-    const char *end = text + length;
-    for (const char *at = text; (at = memmem(at, (size_t)(end - at), "\\u0000", 6)) != NULL; at += 6) {
-        size_t backslashes = 0;
-        while (at - backslashes > text && at[-(ptrdiff_t)backslashes - 1] == '\\')
-            backslashes++;
-        if (backslashes % 2 == 0)
-            return true;
+    long unit = 0;
+    if (end - at < 6 || at[1] != 'u')
+        return OTHER_ESCAPE;
+    for (size_t i = 2; i < 6; i++) {
+        static const char digits[] = "0123456789abcdefABCDEF";
+        const char *digit = at[i] == '\0' ? NULL : strchr(digits, at[i]);
+        if (digit == NULL)
+            return BROKEN_ESCAPE;
+        long value = digit - digits;
+        unit = unit * 16 + (value < 16 ? value : value - 6);
     }
-    return false;
+    return unit;
 }
 
-cJSON *json_object_parse(const char *text, size_t length)
+static bool is_high_surrogate(long unit)
+{
+    return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low_surrogate(long unit)
+{
+    return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* Four hexadecimal digits for the escape at `at`; NULL: it stays. */
+static const char *mended_escape(const char *at, const char *end, size_t *length_r)
+{
+    long unit = escaped_unit(at, end);
+    bool is_pair =
+        is_high_surrogate(unit) && end - at > 6 && at[6] == '\\' && is_low_surrogate(escaped_unit(at + 6, end));
+    *length_r = unit == OTHER_ESCAPE ? 2 : is_pair ? 12 : 6;
+    if (unit == BROKEN_ESCAPE)
+        return "dc00"; /* cJSON would take it for NUL; this it refuses */
+    if (unit == 0)
+        return "007f";
+    return !is_pair && (is_high_surrogate(unit) || is_low_surrogate(unit)) ? "fffd" : NULL;
+}
+
+/* Escapes that JSON has but no C string: half a surrogate pair becomes U+FFFD, as wherever such text is turned into
+ * UTF-8; NUL, which would silently end the string, becomes DEL, which no field may hold. A copy, or NULL if there are
+ * none. */
+static char *mend_escapes(const char *text, size_t length)
+{
+    char *copy = NULL;
+    const char *end = text + length, *at = text;
+    while (at < end && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        size_t escape = 0;
+        const char *digits = mended_escape(at, end, &escape);
+        if (digits != NULL && copy == NULL)
+            copy = mem_strndup(text, length);
+        if (digits != NULL)
+            memcpy(copy + (at - text) + 2, digits, 4);
+        at += escape;
+    }
+    return copy;
+}
+
+static cJSON *parse_object(const char *text, size_t length)
 {
     const char *end = NULL;
-    cJSON *root = has_nul(text, length) ? NULL : cJSON_ParseWithLengthOpts(text, length, &end, false);
+    cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, false);
     while (root != NULL && end < text + length && strchr(" \t\r\n", *end) != NULL)
         end++;
     if (cJSON_IsObject(root) && end == text + length)
         return root;
     cJSON_Delete(root);
     return NULL;
+}
+
+cJSON *json_object_parse(const char *text, size_t length)
+{
+    if (memchr(text, '\0', length) != NULL)
+        return NULL;
+    char *mended = mend_escapes(text, length);
+    cJSON *root = parse_object(mended != NULL ? mended : text, length);
+    mem_free(mended);
+    return root;
 }
 
 void decode_must_match(struct decoder *decoder, const char *name, bool is_required, const char *expected)

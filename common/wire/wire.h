@@ -39,6 +39,8 @@ extern const char *const close_reason_names[];
 /* RFC 9457 body: type, title, status, detail, code, and request_id and retry_after_ms where given (NULL, 0). */
 void problem_write(struct strbuf *out, enum error_code code, const char *detail, const char *request_id,
                    uint64_t retry_after_ms);
+/* The same of a 405, which goes with a header Allow. */
+void problem_write_method(struct strbuf *out, const char *request_id);
 
 /* --- enums <-> texts ---------------------------------------------------------------------------------------------- */
 /* The text of PROTOCOL, e.g. "driver_arrived"; NULL for UNSPECIFIED and unknown values. From text: 0 if unknown. */
@@ -100,8 +102,12 @@ enum client_op {
 const char *client_op_name(enum client_op op);
 
 struct cJSON;
-/* One JSON object and nothing else, no NUL in it or in its strings; else NULL. cJSON_Delete. */
+/* One JSON object and nothing else; else NULL. In its strings half a surrogate pair has become U+FFFD, and a NUL DEL,
+ * which is a control character too. cJSON_Delete. */
 struct cJSON *json_object_parse(const char *text, size_t length);
+
+/* Anything below the space, or DEL? */
+bool text_has_controls(const char *text);
 
 /* One frame. Strings point into `root`; absent ones are NULL. Free with client_frame_finish. */
 struct client_frame {
@@ -159,6 +165,8 @@ void device_put_write(struct json_writer *json, const Hansom__DevicePut *put);
 MUST_CHECK bool event_ack_decode(const struct cJSON *data, uint64_t *epoch_r, uint64_t *seq_r, char *error,
                                  size_t error_size);
 
+/* An id that the suite makes of something known (a deletion, a system line) has a dot in it, which a client's cannot
+ * have: nobody can take it beforehand. */
 #define CHAT_ITEM_ID_SIZE 81
 #define CHAT_CONTENT_MAX 16384
 #define CHAT_ATTACHMENTS_MAX 10

@@ -105,16 +105,7 @@ static void refuse_method(struct exchange *exchange)
     exchange->is_refused = true;
     exchange->status = 405;
     exchange->content_type = "application/problem+json";
-    struct json_writer json;
-    json_writer_init(&json, &exchange->answer);
-    json_begin_object(&json);
-    json_kv_string(&json, "type", "urn:hansom:problem:bad_request");
-    json_kv_string(&json, "title", "The request is malformed");
-    json_kv_int(&json, "status", 405);
-    json_kv_string(&json, "detail", "method: is not one of those in Allow");
-    json_kv_string(&json, "code", error_code_name(ERROR_bad_request));
-    json_kv_string(&json, "request_id", exchange->request_id);
-    json_end_object(&json);
+    problem_write_method(&exchange->answer, exchange->request_id);
 }
 
 static bool may_call(const struct backoffice *app, const struct exchange *exchange, const struct route *route)

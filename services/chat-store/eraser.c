@@ -53,6 +53,13 @@ bool question_erase(struct question *question, const uint8_t *data, size_t lengt
     return is_good;
 }
 
+/* Said, so that an erasure that does not get on is seen; it is tried again. */
+static void note_failure(enum pg_status status, const struct pg_result *result)
+{
+    if (status == PG_FAILED)
+        LOG_ERROR("erasure_failed", LOG_STR("sqlstate", pg_sqlstate(result)));
+}
+
 /* --- one batch ---------------------------------------------------------------------------------------------------- */
 
 static void end_batch(struct eraser *eraser, bool is_more_likely)
@@ -73,6 +80,7 @@ static void on_emptied(void *context, enum pg_status status, const struct pg_res
         metrics_add(eraser->store->metrics, METRIC_CHAT_ERASED, 0, 0, pg_affected(result));
         LOG_INFO("chat_erased", LOG_INT("items", pg_affected(result)));
     }
+    note_failure(status, result);
     end_batch(eraser, status == PG_OK);
 }
 
@@ -93,6 +101,8 @@ static void on_removed(void *context, enum bus_status status, const struct bus_m
 {
     struct eraser *eraser = context;
     (void)reply; /* "no message found" is as good */
+    if (status != BUS_OK)
+        LOG_WARN("erasure_not_removed", LOG_STR("status", bus_status_name(status)));
     eraser->has_failed |= status != BUS_OK;
     if (--eraser->removals > 0)
         return;
@@ -132,6 +142,7 @@ static void on_finished(void *context, enum pg_status status, const struct pg_re
     (void)context;
     if (status == PG_OK && pg_affected(result) > 0)
         LOG_INFO("erasure_done", LOG_INT("users", pg_affected(result)));
+    note_failure(status, result);
 }
 
 /* Nothing is left of those who asked long enough ago; marks go with it. */
@@ -153,6 +164,7 @@ static void finish_requests(struct eraser *eraser)
 static void on_rows(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct eraser *eraser = context;
+    note_failure(status, result);
     if (status != PG_OK || pg_row_count(result) == 0) {
         if (status == PG_OK)
             finish_requests(eraser);

@@ -32,7 +32,7 @@ struct bus_request *chat_announce_support(struct bus *bus, const Hansom__Booking
 {
     int64_t now_ms = clock_wall_ms();
     char id[CHAT_ITEM_ID_SIZE];
-    snprintf(id, sizeof(id), "joined-%s-%lld", principal->user_id, (long long)(now_ms / ANNOUNCE_EVERY_MS));
+    snprintf(id, sizeof(id), "joined.%s.%lld", principal->user_id, (long long)(now_ms / ANNOUNCE_EVERY_MS));
     Hansom__ChatItem item = HANSOM__CHAT_ITEM__INIT;
     chat_stamp_booking(&item, booking);
     item.kind = HANSOM__CHAT_KIND__CHAT_KIND_SYSTEM;

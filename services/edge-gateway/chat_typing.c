@@ -48,8 +48,10 @@ bool chat_typing_set(struct session *session, const char *booking_id, bool is_ty
         chat_typing_end(session);
     if (!is_typing)
         return true;
-    bool is_news = !timer_wheel_is_running(&typing->timeout) ||
-                   now_ms - typing->told_ms >= (uint64_t)settings->chat_typing_interval_ms;
+    bool is_news = now_ms - typing->told_ms >= (uint64_t)settings->chat_typing_interval_ms;
+    /* Who ended it may not begin again at once: else two frames in turn would go round the interval. */
+    if (!is_news && !timer_wheel_is_running(&typing->timeout))
+        return true;
     str_copy(typing->booking_id, sizeof(typing->booking_id), booking_id);
     timer_wheel_start(session->gateway->wheel, &typing->timeout, now_ms + (uint64_t)settings->chat_typing_timeout_ms,
                       on_timeout, session);

@@ -39,17 +39,12 @@ struct number_run {
     char digits[DIGITS_MAX];
 };
 
-static uint32_t unit(const struct content_text *text, size_t at)
-{
-    return text->units[at < text->count ? at : text->count].folded;
-}
-
-/* --- dates, times, amounts ---------------------------------------------------------------------------------------- */
+/* --- dates, times, amounts, ids ----------------------------------------------------------------------------------- */
 
 static size_t digits_at(const struct content_text *text, size_t at)
 {
     size_t count = 0;
-    while (unit_is_digit(unit(text, at + count)))
+    while (unit_is_digit(content_unit_at(text, at + count)))
         count++;
     return count;
 }
@@ -58,11 +53,11 @@ static size_t digits_at(const struct content_text *text, size_t at)
 static size_t date_or_time_at(const struct content_text *text, size_t at)
 {
     size_t first = digits_at(text, at);
-    uint32_t separator = unit(text, at + first);
+    uint32_t separator = content_unit_at(text, at + first);
     size_t second = digits_at(text, at + first + 1), end = at + first + 1 + second;
     if ((first != 4 && first != 2 && first != 1) || second < 1 || second > 2)
         return 0;
-    bool has_third = unit(text, end) == separator && unit_is_digit(unit(text, end + 1));
+    bool has_third = content_unit_at(text, end) == separator && unit_is_digit(content_unit_at(text, end + 1));
     size_t third = has_third ? digits_at(text, end + 1) : 0;
     if (separator == ':' && first <= 2 && second == 2 && (third == 0 || third == 2))
         return end + (has_third ? 1 + third : 0) - at;
@@ -72,32 +67,57 @@ static size_t date_or_time_at(const struct content_text *text, size_t at)
         return 0;
     unsigned middle = 0;
     for (size_t i = 0; i < second; i++)
-        middle = middle * 10 + (unit(text, at + first + 1 + i) - '0');
+        middle = middle * 10 + (content_unit_at(text, at + first + 1 + i) - '0');
     /* 55.12.3456 may be part of a telephone number; a date's middle is a day or a month. */
     return middle >= 1 && middle <= 31 ? end + 1 + third - at : 0;
 }
 
-/* 1,000,000 */
+/* 1,000,000. Other separators group telephone numbers too: with them 1.000.000, 1 000 000 or 12.345,67, by itself. */
 static size_t amount_at(const struct content_text *text, size_t at)
 {
     size_t first = digits_at(text, at), end = at + first, groups = 0;
-    if (first == 0 || first > 3)
+    uint32_t separator = content_unit_at(text, end);
+    bool is_round = content_unit_at(text, at) != '0';
+    bool is_continued =
+        at > 1 && !unit_is_word(content_unit_at(text, at - 1)) && unit_is_digit(content_unit_at(text, at - 2));
+    if (first == 0 || first > 3 || (separator != ',' && separator != '.' && separator != ' '))
         return 0;
-    while (unit(text, end) == ',' && digits_at(text, end + 1) == 3) {
-        end += 4;
-        groups++;
-    }
-    return groups > 0 ? end - at : 0;
+    for (; content_unit_at(text, end) == separator && digits_at(text, end + 1) == 3; end += 4, groups++)
+        is_round &= content_stands_at(text, end + 1, "000");
+    if (groups == 0 || (content_unit_at(text, end) == separator && digits_at(text, end + 1) > 0))
+        return 0; /* 555,123,4567 */
+    if (separator == ',')
+        return end - at;
+    bool has_cents = content_unit_at(text, end) == ',' && digits_at(text, end + 1) == 2;
+    bool is_amount = !is_continued && (has_cents || (is_round && groups > 1));
+    return is_amount ? end + (has_cents ? 3 : 0) - at : 0;
+}
+
+static bool is_hexadecimal(uint32_t folded)
+{
+    return unit_is_digit(folded) || (folded >= 'a' && folded <= 'f');
+}
+
+/* A booking's id, say. */
+static size_t uuid_at(const struct content_text *text, size_t at)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    for (size_t i = 0; shape[i] != '\0'; i++)
+        if (shape[i] == '-' ? content_unit_at(text, at + i) != '-' : !is_hexadecimal(content_unit_at(text, at + i)))
+            return 0;
+    return strlen(shape);
 }
 
 static size_t harmless_at(const struct content_text *text, size_t at)
 {
-    if (!unit_is_digit(unit(text, at)) || (at > 0 && unit_is_word(unit(text, at - 1))))
+    if (!is_hexadecimal(content_unit_at(text, at)) || (at > 0 && unit_is_word(content_unit_at(text, at - 1))))
         return 0;
-    size_t length = date_or_time_at(text, at);
-    if (length == 0)
+    size_t length = uuid_at(text, at);
+    if (length == 0 && unit_is_digit(content_unit_at(text, at)))
+        length = date_or_time_at(text, at);
+    if (length == 0 && unit_is_digit(content_unit_at(text, at)))
         length = amount_at(text, at);
-    return length > 0 && !unit_is_digit(unit(text, at + length)) ? length : 0;
+    return length > 0 && !unit_is_digit(content_unit_at(text, at + length)) ? length : 0;
 }
 
 /* --- runs --------------------------------------------------------------------------------------------------------- */
@@ -155,9 +175,9 @@ static unsigned repeat_of_word(const char *word)
 static size_t word_at(const struct content_text *text, size_t at, char word_r[WORD_MAX])
 {
     size_t length = 0;
-    while (unit_is_word(unit(text, at + length)) && !unit_is_digit(unit(text, at + length))) {
-        if (length < WORD_MAX - 1 && unit(text, at + length) < 0x80)
-            word_r[length] = (char)unit(text, at + length);
+    while (unit_is_word(content_unit_at(text, at + length)) && !unit_is_digit(content_unit_at(text, at + length))) {
+        if (length < WORD_MAX - 1 && content_unit_at(text, at + length) < 0x80)
+            word_r[length] = (char)content_unit_at(text, at + length);
         length++;
     }
     word_r[length < WORD_MAX - 1 ? length : 0] = '\0';
@@ -168,19 +188,53 @@ static size_t word_at(const struct content_text *text, size_t at, char word_r[WO
 static size_t take_look_alikes(const struct content_text *text, size_t at, struct number_run *run)
 {
     size_t length = 0;
-    while (unit(text, at + length) == 'o' || unit(text, at + length) == 'l' || unit(text, at + length) == 'i')
+    while (content_unit_at(text, at + length) == 'o' || content_unit_at(text, at + length) == 'l' ||
+           content_unit_at(text, at + length) == 'i')
         length++;
-    bool touches_digit = (at > 0 && unit_is_digit(unit(text, at - 1))) || unit_is_digit(unit(text, at + length));
-    if (!touches_digit || (unit_is_word(unit(text, at + length)) && !unit_is_digit(unit(text, at + length))))
+    bool touches_digit =
+        (at > 0 && unit_is_digit(content_unit_at(text, at - 1))) || unit_is_digit(content_unit_at(text, at + length));
+    if (!touches_digit ||
+        (unit_is_word(content_unit_at(text, at + length)) && !unit_is_digit(content_unit_at(text, at + length))))
         return 0;
     for (size_t i = 0; i < length; i++)
-        take_digits(run, unit(text, at + i) == 'o' ? "0" : "1", at + i, at + i + 1);
+        take_digits(run, content_unit_at(text, at + i) == 'o' ? "0" : "1", at + i, at + i + 1);
     return length;
 }
 
 static bool is_separator(uint32_t folded)
 {
-    return folded < 0x80 && strchr(" -.,()/+_*:|~;#\t\n'\"=", (int)folded) != NULL;
+    bool is_picture = folded >= 0x1f000 || (folded >= 0x2600 && folded < 0x27c0);
+    return is_picture || (folded < 0x80 && strchr(" -.,()/+_*:|~;#\t\n'\"=", (int)folded) != NULL);
+}
+
+/* A number word of three letters or more at the beginning of the text: "o" and "un" are too often something else.
+ * Returns its length, 0 if there is none; `end` is where the text ends. */
+static size_t part_at(const struct content_text *text, size_t at, size_t end, const char **digits_r)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < ARRAY_LEN(number_words); i++) {
+        size_t length = strlen(number_words[i].word);
+        if (length <= longest || length < 3 || at + length > end || !content_stands_at(text, at, number_words[i].word))
+            continue;
+        longest = length;
+        *digits_r = number_words[i].digits;
+    }
+    return longest;
+}
+
+/* "fivefivefive"; false: it is not made of number words only. */
+static bool take_compound(const struct content_text *text, size_t at, size_t end, struct number_run *run)
+{
+    const char *digits = NULL;
+    size_t length = 0;
+    for (size_t part = at; part < end; part += length)
+        if ((length = part_at(text, part, end, &digits)) == 0)
+            return false;
+    for (size_t part = at; part < end; part += length) {
+        length = part_at(text, part, end, &digits);
+        take_digits(run, digits, part, part + length);
+    }
+    return true;
 }
 
 static size_t take_word(const struct content_text *text, size_t at, struct number_run *run, unsigned phone_digits,
@@ -200,7 +254,7 @@ static size_t take_word(const struct content_text *text, size_t at, struct numbe
             run->first = at;
         run->repeat = repeat;
         run->gap = 0;
-    } else {
+    } else if (!take_compound(text, at, at + length, run)) {
         end_run(run, phone_digits, spans);
     }
     return length;
@@ -210,7 +264,7 @@ void content_find_numbers(const struct content_text *text, unsigned phone_digits
 {
     struct number_run run = {0};
     for (size_t at = 0; at < text->count;) {
-        uint32_t folded = unit(text, at);
+        uint32_t folded = content_unit_at(text, at);
         size_t harmless = harmless_at(text, at);
         if (harmless > 0) {
             end_run(&run, phone_digits, spans);

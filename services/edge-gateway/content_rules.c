@@ -262,8 +262,14 @@ static bool has_origin(const char *list, const char *url)
 
 static bool is_offered_type(const char *type)
 {
-    return strncmp(type, "image/", 6) == 0 || strncmp(type, "audio/", 6) == 0 || strncmp(type, "video/", 6) == 0 ||
-           str_equal(type, "application/pdf");
+    bool is_medium =
+        strncmp(type, "image/", 6) == 0 || strncmp(type, "audio/", 6) == 0 || strncmp(type, "video/", 6) == 0;
+    if (!is_medium)
+        return str_equal(type, "application/pdf");
+    /* A name as RFC 6838 restricts it: it ends in somebody's HTML. */
+    const char *subtype = type + 6;
+    size_t length = strspn(subtype, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&-^_.+");
+    return length > 0 && subtype[length] == '\0';
 }
 
 bool content_rules_attachment(const struct content_rules *rules, const char *url, const char *content_type,

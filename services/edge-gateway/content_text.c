@@ -12,11 +12,21 @@ uint32_t content_code_point(const char **at)
     return point;
 }
 
-/* Zero width, joiners, variation selectors, the keycap, soft hyphen. */
+/* Zero width, joiners, directions, variation selectors, fillers, tags, the keycap, soft hyphen. */
+static const struct {
+    uint32_t first, last;
+} invisible[] = {
+    {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x061c, 0x061c}, {0x115f, 0x1160},   {0x180b, 0x180f},
+    {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f}, {0x20e3, 0x20e3},   {0x3164, 0x3164},
+    {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xe0000, 0xe0fff},
+};
+
 static bool is_invisible(uint32_t point)
 {
-    return (point >= 0x200b && point <= 0x200f) || point == 0x2060 || point == 0xfeff || point == 0x00ad ||
-           (point >= 0xfe00 && point <= 0xfe0f) || point == 0x20e3 || point == 0x034f;
+    for (size_t i = 0; i < ARRAY_LEN(invisible) && invisible[i].first <= point; i++)
+        if (point <= invisible[i].last)
+            return true;
+    return false;
 }
 
 /* Unicode's decimal digits that phones offer: first code point of each run of ten. */
@@ -47,8 +57,9 @@ static const struct {
     {0xe9, 'e'},   {0xea, 'e'},   {0xeb, 'e'},   {0xec, 'i'},   {0xed, 'i'},   {0xee, 'i'},   {0xf1, 'n'},
     {0xf2, 'o'},   {0xf3, 'o'},   {0xf4, 'o'},   {0xf5, 'o'},   {0xf6, 'o'},   {0xf9, 'u'},   {0xfa, 'u'},
     {0xfb, 'u'},   {0xfc, 'u'},   {0x2010, '-'}, {0x2011, '-'}, {0x2012, '-'}, {0x2013, '-'}, {0x2014, '-'},
-    {0x2212, '-'}, {0x00b7, '.'}, {0x2022, '.'}, {0x2024, '.'}, {0x3002, '.'}, {0x00a0, ' '}, {0x2002, ' '},
-    {0x2003, ' '}, {0x2009, ' '}, {0x202f, ' '}, {0x3000, ' '},
+    {0x2015, '-'}, {0x2043, '-'}, {0x2212, '-'}, {0x2796, '-'}, {0x00b7, '.'}, {0x2022, '.'}, {0x2024, '.'},
+    {0x2026, '.'}, {0x2027, '.'}, {0x3002, '.'}, {0x30fb, '.'}, {0xff65, '.'}, {0x2044, '/'}, {0x2215, '/'},
+    {0x00a0, ' '}, {0x1680, ' '}, {0x2028, ' '}, {0x2029, ' '}, {0x202f, ' '}, {0x205f, ' '}, {0x3000, ' '},
 };
 
 static uint32_t fold_case(uint32_t point)
@@ -65,6 +76,8 @@ static uint32_t fold(uint32_t point)
         return fold_case(point);
     if (point >= 0xff01 && point <= 0xff5e) /* full width */
         point -= 0xff01 - '!';
+    if (point >= 0x2000 && point <= 0x200a) /* spaces of all widths */
+        return ' ';
     point = fold_case(fold_digit(point));
     for (size_t i = 0; i < ARRAY_LEN(folds); i++)
         if (folds[i].from == point)
@@ -85,10 +98,31 @@ void content_text_init(struct content_text *text, const char *utf8)
     text->units[text->count] = (struct content_unit){0, (uint32_t)length};
 }
 
+bool content_text_is_blank(const struct content_text *text)
+{
+    for (size_t i = 0; i < text->count; i++)
+        if (text->units[i].folded != ' ' && (text->units[i].folded < '\t' || text->units[i].folded > '\r'))
+            return false;
+    return true;
+}
+
 void content_text_finish(struct content_text *text)
 {
     mem_free(text->units);
     *text = (struct content_text){0};
+}
+
+uint32_t content_unit_at(const struct content_text *text, size_t at)
+{
+    return text->units[at < text->count ? at : text->count].folded;
+}
+
+bool content_stands_at(const struct content_text *text, size_t at, const char *word)
+{
+    for (size_t i = 0; word[i] != '\0'; i++)
+        if (content_unit_at(text, at + i) != (uint32_t)word[i])
+            return false;
+    return true;
 }
 
 bool unit_is_digit(uint32_t folded)

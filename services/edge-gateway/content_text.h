@@ -17,8 +17,15 @@ struct content_text {
 /* text must be well-formed UTF-8. */
 void content_text_init(struct content_text *text, const char *utf8);
 void content_text_finish(struct content_text *text);
+/* Nothing in it can be seen. */
+bool content_text_is_blank(const struct content_text *text);
 /* The next code point of well-formed UTF-8; *at moves behind it. */
 uint32_t content_code_point(const char **at);
+
+/* The folded character there; 0 behind the end. */
+uint32_t content_unit_at(const struct content_text *text, size_t at);
+/* Does this ASCII text stand there? */
+bool content_stands_at(const struct content_text *text, size_t at, const char *word);
 
 bool unit_is_digit(uint32_t folded);
 /* Letter of any script, or digit. */

@@ -190,6 +190,10 @@ static bool write_headers(struct lws *wsi, const struct http_answer *answer)
     if (answer->status == 401)
         failed |= lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_WWW_AUTHENTICATE, (const unsigned char *)"Bearer", 6,
                                                &at, end);
+    if (answer->status == 405)
+        failed |=
+            lws_add_http_header_by_name(wsi, (const unsigned char *)"allow:", (const unsigned char *)answer->allow,
+                                        (int)strlen(answer->allow), &at, end);
     if (answer->retry_after_s > 0) {
         int length = snprintf(retry, sizeof(retry), "%llu", (unsigned long long)answer->retry_after_s);
         failed |= lws_add_http_header_by_name(wsi, (const unsigned char *)"retry-after:", (unsigned char *)retry,

@@ -262,15 +262,21 @@ static bool path_matches(const struct http_route *route, const char *path, char 
     return true;
 }
 
-/* A path may be offered with several methods. */
-static const struct http_route *find_route(const struct http_request *request, char id[ID_SIZE], bool *is_known_r)
+static void note_method(struct http_answer *answer, const char *method)
+{
+    size_t length = strlen(answer->allow);
+    snprintf(answer->allow + length, sizeof(answer->allow) - length, "%s%s", length > 0 ? ", " : "", method);
+}
+
+/* A path may be offered with several methods: those before the one that is asked for are noted. */
+static const struct http_route *find_route(const struct http_request *request, struct http_exchange *exchange)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (!path_matches(&routes[i], request->path, id))
+        if (!path_matches(&routes[i], request->path, exchange->id))
             continue;
-        *is_known_r = true;
         if (str_equal(routes[i].method, request->method))
             return &routes[i];
+        note_method(&exchange->ready, routes[i].method);
     }
     return NULL;
 }
@@ -355,8 +361,8 @@ static void run_route(struct http_exchange *exchange, const struct http_route *r
 
 static void fail_method(struct http_exchange *exchange)
 {
-    http_fail(exchange, ERROR_bad_request, "method: not offered here");
-    exchange->ready.status = 405;
+    problem_write_method(&exchange->ready.body, NULL);
+    http_answer_soon(exchange, 405, PROBLEM_TYPE);
 }
 
 struct http_exchange *http_api_handle(struct gateway *gateway, const struct http_request *request,
@@ -367,11 +373,10 @@ struct http_exchange *http_api_handle(struct gateway *gateway, const struct http
     exchange->answer = answer;
     exchange->context = context;
     strbuf_init(&exchange->ready.body, 256);
-    bool is_known = false;
-    const struct http_route *route = find_route(request, exchange->id, &is_known);
+    const struct http_route *route = find_route(request, exchange);
     if (route != NULL)
         run_route(exchange, route, request);
-    else if (is_known)
+    else if (*exchange->ready.allow != '\0')
         fail_method(exchange);
     else
         http_fail(exchange, ERROR_not_found, "there is no such route");

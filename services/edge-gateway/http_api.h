@@ -10,6 +10,7 @@ struct http_answer {
     struct strbuf body;
     struct expiring expiring; /* what in the body expires */
     uint64_t retry_after_s;   /* 0: none */
+    char allow[32];           /* with 405: the methods that the path has */
 };
 
 struct http_exchange; /* one request that is being answered */

@@ -3,6 +3,7 @@
 
 #include "acl.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "channel_items.h"
 #include "chat_store_item.h"
 #include "http_api_priv.h"
@@ -14,6 +15,13 @@
 #define REASON_MAX 200
 
 /* --- queries ------------------------------------------------------------------------------------------------------ */
+
+/* As in a subscribe frame: it ends in the audit trail. */
+static bool is_reason(const char *text)
+{
+    size_t length = strlen(text);
+    return length >= 1 && length <= REASON_MAX && utf8_is_valid(text, length) && !text_has_controls(text);
+}
 
 /* NULL: all is well. */
 static const char *parse_page(struct http_exchange *exchange, const struct http_request *request)
@@ -30,8 +38,8 @@ static const char *parse_page(struct http_exchange *exchange, const struct http_
     if (!http_limit_parse(request, HTTP_PAGE_DEFAULT, HTTP_PAGE_MAX, &exchange->page.limit))
         return "limit: must be a number from 1 to 200";
     const char *reason = http_query(request, "reason");
-    if (reason != NULL && (*reason == '\0' || strlen(reason) > REASON_MAX))
-        return "reason: must be 1 to 200 bytes";
+    if (reason != NULL && !is_reason(reason))
+        return "reason: must be a text of 1 to 200 bytes";
     exchange->reason = reason == NULL ? NULL : mem_strdup(reason);
     return NULL;
 }
@@ -55,16 +63,15 @@ static void write_item(struct json_writer *json, const char *booking_id, const H
     json_end_object(json);
 }
 
-static void write_cursor(struct json_writer *json, const char *key, const Hansom__StoredChatItem *stored)
+static void write_cursor(struct json_writer *json, const char *key, uint64_t epoch, uint64_t sequence)
 {
     char cursor[HTTP_CURSOR_SIZE];
-    if (stored != NULL)
-        http_cursor_format(cursor, stored->epoch, stored->seq);
-    json_kv_string(json, key, stored == NULL ? NULL : cursor);
+    http_cursor_format(cursor, epoch, sequence);
+    json_kv_string(json, key, epoch == 0 ? NULL : cursor);
 }
 
-/* `before` leads to older pages, `after` to newer ones; null where there is nothing more that way. The newest page has
- * an `after` too, for asking again later. */
+/* `before` leads to older pages and is null where there are none. `after` leads to newer ones, or is for asking again
+ * later: an empty page gives back the one it was asked with. */
 static void write_page(struct http_exchange *exchange, const Hansom__ChatHistoryReply *page)
 {
     struct json_writer json;
@@ -78,8 +85,12 @@ static void write_page(struct http_exchange *exchange, const Hansom__ChatHistory
     for (size_t i = 0; i < page->n_items; i++)
         write_item(&json, exchange->id, page->items[i]);
     json_end_array(&json);
-    write_cursor(&json, "before", has_older ? page->items[0] : NULL);
-    write_cursor(&json, "after", page->n_items > 0 ? page->items[page->n_items - 1] : NULL);
+    const Hansom__StoredChatItem *first = has_older ? page->items[0] : NULL;
+    const Hansom__StoredChatItem *last = page->n_items > 0 ? page->items[page->n_items - 1] : NULL;
+    uint64_t asked_epoch = is_forward ? exchange->page.epoch : 0;
+    write_cursor(&json, "before", first == NULL ? 0 : first->epoch, first == NULL ? 0 : first->seq);
+    write_cursor(&json, "after", last == NULL ? asked_epoch : last->epoch,
+                 last == NULL ? exchange->page.sequence : last->seq);
     json_kv_bool(&json, "has_more", page->has_more);
     json_end_object(&json);
 }

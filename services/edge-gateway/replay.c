@@ -99,14 +99,44 @@ static Hansom__StoredChatItem *unpack_chat(const struct bus_message *message, ui
     return stored;
 }
 
-/* What was deleted is not shown again, in whatever part of the history it lies. */
+/* What was deleted is not shown again, in whatever part of the history it lies, nor what it had been edited to. */
 static void apply_deletion(struct replay *replay, const Hansom__ChatItem *deletion)
 {
     for (size_t i = 0; i < replay->count; i++) {
         Hansom__StoredChatItem *stored = replay->items[i].chat;
+        bool is_edit = stored->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_EDIT;
         if (str_equal(stored->item->message_id, deletion->target_id))
             stored->deleted_at_ms = deletion->sent_at_ms;
+        else if (is_edit && *stored->item->content != '\0' && str_equal(stored->item->target_id, deletion->target_id))
+            *stored->item->content = '\0';
     }
+}
+
+/* The message takes the new content, the edit the old one. */
+static void apply_edit(struct replay *replay, Hansom__ChatItem *edit)
+{
+    for (size_t i = 0; i < replay->count; i++) {
+        Hansom__StoredChatItem *stored = replay->items[i].chat;
+        if (!str_equal(stored->item->message_id, edit->target_id) || stored->deleted_at_ms > 0)
+            continue;
+        char *former = stored->item->content;
+        stored->item->content = edit->content;
+        edit->content = former;
+        stored->edited_at_ms = edit->sent_at_ms;
+    }
+}
+
+/* True: it has done its work on what it changes. In a tail that stands as it is now, in a recovery each change comes
+ * too. */
+static bool apply_change(struct replay *replay, Hansom__ChatItem *item)
+{
+    bool is_edit = item->kind == HANSOM__CHAT_KIND__CHAT_KIND_EDIT;
+    bool is_deletion = item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE;
+    if (is_deletion)
+        apply_deletion(replay, item);
+    else if (is_edit && !replay->is_recovering)
+        apply_edit(replay, item);
+    return (is_edit || is_deletion) && !replay->is_recovering;
 }
 
 static void take_message(struct replay *replay, const struct bus_message *message)
@@ -119,9 +149,10 @@ static void take_message(struct replay *replay, const struct bus_message *messag
     replay->position = message->sequence;
     if (item.chat == NULL && item.event == NULL)
         return;
-    if (item.chat != NULL && item.chat->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE)
-        apply_deletion(replay, item.chat->item);
-    add_item(replay, &item);
+    if (item.chat != NULL && apply_change(replay, item.chat->item))
+        free_item(&item);
+    else
+        add_item(replay, &item);
 }
 
 void replay_write_messages(const struct replay *replay, struct json_writer *json, struct expiring *expiring)

@@ -92,6 +92,30 @@ def test_the_same_id_is_stored_and_delivered_once(suite, make_id):
     run(scenario())
 
 
+def test_nobody_can_take_the_id_of_a_deletion_or_a_system_line(suite):
+    async def scenario():
+        ride, agent = suite.booking("driver_arrived"), fresh("agent")
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        secret = await say(rider, ride, "secret")
+        part_of_day = int(time.time()) // 600
+        for taken in [f"delete-{secret['message_id']}", *(f"joined-{agent}-{part}" for part in (part_of_day, part_of_day + 1)),
+                      *(f"status-{version}" for version in range(1, 6))]:
+            assert (await say(driver, ride, "first", message_id=taken))["op"] == "reply"
+            dotted = await say(driver, ride, "first", message_id=taken.replace("-", "."))
+            assert dotted["code"] == "bad_request", dotted
+        gone = await change(rider, ride, "chat_delete", secret["message_id"])
+        assert gone["op"] == "reply", gone
+        staff = await suite.connect(agent, "support")
+        assert (await staff.ask("subscribe", channel=ride.channel("chat"), reason="ticket 17"))["op"] == "reply"
+        assert (await rider.message("chat_system"))["data"]["event"] == "support_joined"
+        suite.set_booking(ride, "in_progress")
+        assert (await rider.message("chat_system"))["data"]["event"] == "status_changed"
+        # An id that looks like that of one's own deletion is a message like any other.
+        late = await say(rider, ride, "not lost", message_id=f"delete-{gone['message_id']}-2")
+        assert late["seq"] > gone["seq"] and late["message_id"] == f"delete-{gone['message_id']}-2"
+    run(scenario())
+
+
 def test_what_was_missed_comes_and_nothing_else(suite):
     async def scenario():
         ride = suite.booking()
@@ -143,6 +167,9 @@ def test_more_than_300_missed_is_not_called_complete(suite):
         assert seen == ["start"] + [f"n{number}" for number in range(310)]
         status, page = history(suite, ride, token, limit=5, after=f"{first['epoch']}.{first['seq']}")
         assert contents(page["messages"]) == [f"n{number}" for number in range(5)] and page["has_more"] is True
+        end = history(suite, ride, token, limit=1)[1]["after"]
+        status, page = history(suite, ride, token, after=end)
+        assert status == 200 and page["messages"] == [] and page["after"] == end, "who asks again later need not remember"
     run(scenario())
 
 
@@ -177,6 +204,24 @@ def test_edits_and_deletions(suite):
         back = await join(suite, ride, "driver", since={"epoch": first["epoch"], "seq": first["seq"]})
         assert back.joined["recovered"] is True and "secret" not in json.dumps(back.joined)
         assert [message["data"]["type"] for message in back.joined["messages"]] == ["chat_message", "chat_edit", "chat_delete"]
+    run(scenario())
+
+
+def test_a_tail_shows_messages_as_they_stand_before_the_archive_has_the_changes(suite):
+    async def scenario():
+        ride = suite.booking()
+        rider, driver = await join(suite, ride), await join(suite, ride, "driver")
+        first, second = await say(rider, ride, "Gate A"), await say(rider, ride, "secret")
+        await change(rider, ride, "chat_edit", first["message_id"], content="Gate B")
+        await change(rider, ride, "chat_edit", second["message_id"], content="a better secret")
+        gone = await change(rider, ride, "chat_delete", second["message_id"])
+        tail = await driver.ask("subscribe", channel=ride.channel("chat"))
+        assert [message["data"]["type"] for message in tail["messages"]] == ["chat_message"] * 2, tail
+        assert contents(tail["messages"]) == ["Gate B", ""] and tail["seq"] == gone["seq"], tail
+        assert "edited_at" in tail["messages"][0]["data"] and "deleted_at" in tail["messages"][1]["data"]
+        back = await driver.ask("subscribe", channel=ride.channel("chat"), since={"epoch": first["epoch"], "seq": first["seq"]})
+        assert [(message["data"]["type"], message["data"].get("content")) for message in back["messages"]] == [
+            ("chat_message", ""), ("chat_edit", "Gate B"), ("chat_edit", ""), ("chat_delete", None)], back
     run(scenario())
 
 
@@ -220,7 +265,15 @@ def test_typing_is_passed_on_and_ends_by_itself(suite):
         assert (await driver.message("chat_typing"))["data"]["typing"] is False, "once, although it was said five times"
         await rider.ask("ping", t=1)
         assert not [frame for frame in rider.frames if frame["op"] == "message"], "nobody is told of their own typing"
-        assert (await join(suite, ride, "driver")).joined["messages"] == []
+        begun = time.monotonic()
+        for number in range(20):
+            await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_typing", "typing": number % 2 == 0})
+        reply = await say(rider, ride, "hello")
+        took_s = time.monotonic() - begun
+        await driver.wait(lambda frame: frame.get("seq") == reply["seq"])
+        seen = [frame["data"]["typing"] for frame in driver.frames if frame["op"] == "message"]
+        assert seen[:2] == [True, False] and len(seen) <= 2 * (1 + took_s), "ending and beginning in turn is no way round"
+        assert contents((await join(suite, ride, "driver")).joined["messages"]) == ["hello"], "typing is never stored"
     run(scenario())
 
 
@@ -231,8 +284,8 @@ def test_content_rules(suite):
         reply = await say(rider, ride, "call five five five 123 4567 or mail me@example.com")
         assert reply["masked"] == ["phone", "email"]
         assert (await driver.message("chat_message"))["data"]["content"] == "call *** or mail ***"
-        for data, field in [({"content": ""}, "data.content"), ({"content": "  \n "}, "data.content"), ({"content": "a\x07"}, "data.content"),
-                            ({"content": "x" * 2001}, "data.content"), ({"content": 5}, "data.content"), ({}, "data.content"),
+        for data, field in [({"content": ""}, "data.content"), ({"content": "  \n "}, "data.content"), ({"content": "\u200b\u3000"}, "data.content"), ({"content": "a\x07"}, "data.content"),
+                            ({"content": "a\0b"}, "data.content"), ({"content": "x" * 2001}, "data.content"), ({"content": 5}, "data.content"), ({}, "data.content"),
                             ({"content": "x", "message_id": "a b"}, "data.message_id"), ({"content": "x", "reply_to": ""}, "data.reply_to"),
                             ({"content": "x", "booking_id": "other"}, "data.booking_id"),
                             ({"content": "x", "attachments": [{"url": "https://files.example.com/1"}]}, "data.attachments[0].content_type"),
@@ -242,6 +295,8 @@ def test_content_rules(suite):
             assert error["code"] == "bad_request" and error["message"].startswith(field + ":"), error
         error = await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_system", "event": "x"})
         assert error["code"] == "bad_request" and error["message"].startswith("data.type"), error
+        assert (await say(rider, ride, "cut through a face \ud83d"))["op"] == "reply"
+        assert (await driver.message("chat_message"))["data"]["content"] == "cut through a face \ufffd"
         ok = await say(rider, ride, "fine", from_id="somebody", from_role="support", sent_at="2001-01-01T00:00:00Z", phone="x")
         seen = await driver.message("chat_message")
         assert seen["data"]["from_id"] == ride.client and seen["data"]["sent_at"] == ok["sent_at"] and "phone" not in seen["data"]
@@ -287,6 +342,9 @@ def test_support_joins_with_a_reason_and_is_seen(suite):
         reader = fresh("agent")
         token = suite.token(reader, "support")
         assert history(suite, ride, token)[0] == 400
+        for reason in ("", "x" * 201, b"\xff", "\x7f"):
+            status, problem = history(suite, ride, token, reason=reason)
+            assert status == 400 and problem["detail"].startswith("reason:"), (reason, problem)
         assert history(suite, ride, token, reason="ticket 17")[0] == 200
         seen = await rider.message("chat_system")
         assert seen["data"]["event"] == "support_joined" and seen["data"]["from_id"] == reader, "who only reads is seen too"

@@ -122,7 +122,7 @@ def test_a_bad_registration_names_the_field(suite, notifier):
     for body, field in [({}, "provider"), (device_of(provider="pigeon"), "provider"), (device_of(token=""), "token"),
                         (device_of(token="x" * 4097), "token"), (device_of(provider="webpush"), "token"), (device_of(platform="p" * 33), "platform"),
                         (device_of(locale="not a locale"), "locale"), (device_of(timezone="../x"), "timezone"), ("", "body"), ("[]", "body"), ("{", "body"),
-                        ('{"provider":"fcm","token":"a\\u0000b"}', "body"),
+                        ('{"provider":"fcm","token":"a\\u0000b"}', "token"),
                         *([] if notifier is None else [(device_of(timezone="Mars/Olympus"), "timezone")])]:
         code, problem, _ = call(suite, "PUT", "/v1/me/devices/phone", body, token=token)
         assert code == 400 and problem["detail"].startswith(field), (body, problem)
@@ -130,7 +130,9 @@ def test_a_bad_registration_names_the_field(suite, notifier):
     assert code == 413 and problem["code"] == "payload_too_large" and problem["detail"].startswith("body")
     for method, path, status in [("PUT", "/v1/me/devices/", 404), ("PUT", "/v1/me/devices/a/b", 404), ("PUT", "/v1/me/devices/" + "x" * 65, 404),
                                  ("GET", "/v1/me/devices/phone", 405), ("POST", "/v1/me/devices/phone", 405)]:
-        assert call(suite, method, path, device_of(), token=token)[0] == status, (method, path)
+        code, problem, headers = call(suite, method, path, device_of(), token=token)
+        assert code == status == problem["status"], (method, path, problem)
+        assert headers["Allow"] == ("PUT, DELETE" if code == 405 else None)
     for method in ("PUT", "DELETE"):
         code, _, headers = call(suite, method, "/v1/me/devices/phone", device_of())
         assert code == 401 and headers["WWW-Authenticate"] == "Bearer"

@@ -70,7 +70,7 @@ static void tell(struct announcements *list, const char *type, const char *user_
 static void say_in_chat(struct announcements *list, const struct booking *next)
 {
     char id[CHAT_ITEM_ID_SIZE];
-    snprintf(id, sizeof(id), "status-%llu", (unsigned long long)next->version);
+    snprintf(id, sizeof(id), "status.%llu", (unsigned long long)next->version);
     Hansom__ChatItem item = HANSOM__CHAT_ITEM__INIT;
     item.booking_id = (char *)next->booking_id;
     item.kind = HANSOM__CHAT_KIND__CHAT_KIND_SYSTEM;

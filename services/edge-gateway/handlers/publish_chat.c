@@ -7,6 +7,7 @@
 #include "chat_settings.h"
 #include "chat_store_item.h"
 #include "chat_typing.h"
+#include "content_text.h"
 #include "hub.h"
 #include "proto/stream_limits.h"
 #include "proto/subjects.h"
@@ -296,7 +297,7 @@ static void on_found_target(void *context, enum bus_status status, const Hansom_
 static void prepare_change(struct chat_flow *flow)
 {
     if (flow->item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE)
-        snprintf(flow->item_id, sizeof(flow->item_id), "delete-%s", flow->item->target_id);
+        snprintf(flow->item_id, sizeof(flow->item_id), "delete.%s", flow->item->target_id);
     else
         uuid7_generate(flow->item_id, clock_wall_ms());
     flow->find =
@@ -321,7 +322,7 @@ static void store_mark(struct chat_flow *flow, uint64_t last_sequence)
     struct session *session = flow->session;
     Hansom__ChatItem *item = flow->item;
     if (item->up_to_seq > last_sequence) {
-        fail(flow, CHAT_REFUSED_CONTENT, ERROR_bad_request, "data.up_to_seq: is behind the last message");
+        fail(flow, CHAT_REFUSED_CONTENT, ERROR_bad_request, "data.up_to_seq: is above the last message");
         return;
     }
     char subject[SUBJECT_SIZE];
@@ -433,9 +434,14 @@ static bool is_in_order(const Hansom__ChatItem *item)
     return is_content(item) || item->kind == HANSOM__CHAT_KIND__CHAT_KIND_DELETE;
 }
 
-static bool is_blank(const char *text)
+/* content: well-formed. */
+static bool is_blank(const char *content)
 {
-    return text[strspn(text, " \t\r\n")] == '\0';
+    struct content_text text;
+    content_text_init(&text, content);
+    bool is_blank = content_text_is_blank(&text);
+    content_text_finish(&text);
+    return is_blank;
 }
 
 /* A name that holds what is to be masked goes as a whole. */
@@ -473,12 +479,12 @@ static bool apply_rules(const struct chat *chat, Hansom__ChatItem *item, struct 
     uint32_t found = 0;
     if (!apply_rules_to_attachments(chat, item, &found, error, error_size))
         return false;
-    if (is_blank(item->content) && item->n_attachments == 0) {
+    if (!content_rules_apply(chat->rules, item->content, content, &item->masked, error, error_size))
+        return false;
+    if (item->n_attachments == 0 && is_blank(content->data)) {
         str_copy(error, error_size, "data.content: must not be blank");
         return false;
     }
-    if (!content_rules_apply(chat->rules, item->content, content, &item->masked, error, error_size))
-        return false;
     item->masked |= found;
     item->content = content->data;
     return true;

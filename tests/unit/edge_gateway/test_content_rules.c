@@ -55,6 +55,16 @@ Test(content_rules, telephone_numbers_in_every_dress)
         {"0 7 seven 0 0 nine hundred", "0 7 seven 0 0 nine hundred", 0},
         {"o77o0 9oo 123", "***", P},
         {"1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣", "***", P},
+        {"555\u2007123\u20074567", "***", P},
+        {"555\u180e123\u206a4567", "***", P},
+        {"555\u27961 2 3 \u2026 4567", "***", P},
+        {"5\u26405\u26405\u26401\U0001f6002\U0001f6003\U0001f6004", "***", P},
+        {"fivefivefive onetwothreefour", "***", P},
+        {"zeroSevenseven oneone twothree", "***", P},
+        {"555,123,4567", "***", P},
+        {"555.123.400", "***", P},
+        {"0800 100 000", "***", P},
+        {"0171.2.000.000", "***", P},
     };
     check_all(rows, ARRAY_LEN(rows));
 }
@@ -66,6 +76,10 @@ Test(content_rules, what_is_no_number_stays)
         {"on 2025-11-24 at 18:30:15", "on 2025-11-24 at 18:30:15", 0},
         {"24.11.2025 18:30", "24.11.2025 18:30", 0},
         {"it costs 1,000,000", "it costs 1,000,000", 0},
+        {"1.000.000 VND or 10 000 000 IDR", "1.000.000 VND or 10 000 000 IDR", 0},
+        {"EUR 12.345,67, USD 12,345.67", "EUR 12.345,67, USD 12,345.67", 0},
+        {"booking 322753b6-a314-4c53-b02d-2732430a4178", "booking 322753b6-a314-4c53-b02d-2732430a4178", 0},
+        {"ooooooooh noooo, someone", "ooooooooh noooo, someone", 0},
         {"one of the two or three at four", "one of the two or three at four", 0},
         {"line one\nline two\ttab", "line one\nline two\ttab", 0},
         {"dos\r\nlines", "dos\nlines", 0},
@@ -94,6 +108,10 @@ Test(content_rules, addresses_and_links)
         {"john (at) gmail (dot) com", "***", E},
         {"john @ gmail . com", "***", E},
         {"meet me at the corner", "meet me at the corner", 0},
+        {"john at libero dot it", "***", E},
+        {"john (at) libero.it", "***", E},
+        {"we met at ten.It is late", "we met at ten.It is late", 0},
+        {"I am here.My bag is blue", "I am here.My bag is blue", 0},
         {"see https://evil.example/x?y=1 there", "see *** there", L},
         {"www.example.museum", "***", L},
         {"go to bit.ly/abc", "go to ***", L},
@@ -175,6 +193,11 @@ Test(content_rules, attachments)
     cr_assert_not(content_rules_attachment(rules, "http://files.example.com/a", "image/png", 1, error, sizeof(error)));
     cr_assert_not(content_rules_attachment(rules, "https://b.example/a", "text/html", 1, error, sizeof(error)));
     cr_assert_str_eq(error, "data.attachments.content_type: must be image/*, audio/*, video/* or a PDF");
+    static const char *const types[] = {"image/", "image/\"><script>", "image/png; a=b", "video/mp4 x"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        cr_expect_not(content_rules_attachment(rules, "https://b.example/a", types[i], 1, error, sizeof(error)), "%s",
+                      types[i]);
+    cr_assert(content_rules_attachment(rules, "https://b.example/a", "image/vnd.x-a+b", 1, error, sizeof(error)));
     cr_assert_not(content_rules_attachment(rules, "https://b.example/a", "image/png", 1001, error, sizeof(error)));
     content_rules_destroy(&rules);
 }

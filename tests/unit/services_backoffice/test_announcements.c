@@ -117,7 +117,7 @@ Test(announcements, a_new_status_is_said_to_both_and_in_the_chat)
     cr_assert_eq(event->expires_at_ms, 0);
     hansom__user_event__free_unpacked(event, NULL);
     cr_assert_str_eq(list.items[0].subject, "in.booking.b1.chat");
-    cr_assert_str_eq(list.items[0].message_id, "b1.status-2");
+    cr_assert_str_eq(list.items[0].message_id, "b1.status.2");
     Hansom__ChatItem *line =
         hansom__chat_item__unpack(NULL, list.items[0].payload.length, (const uint8_t *)list.items[0].payload.data);
     cr_assert_eq(line->kind, HANSOM__CHAT_KIND__CHAT_KIND_SYSTEM);

@@ -292,6 +292,30 @@ static void check_ack(const char *text, uint64_t epoch, uint64_t sequence, const
     cJSON_Delete(data);
 }
 
+static void check_text(const char *text, const char *wanted)
+{
+    cJSON *data = json_object_parse(text, strlen(text));
+    cr_assert(data != NULL, "%s", text);
+    cr_expect_str_eq(cJSON_GetStringValue(data->child), wanted, "%s", text);
+    cJSON_Delete(data);
+}
+
+Test(wire, escapes_that_no_c_string_can_hold)
+{
+    check_text("{\"a\":\"x\\u0000y\"}", "x\x7fy");
+    check_text("{\"a\":\"x\\\\u0000y\"}", "x\\u0000y");
+    check_text("{\"a\":\"\\ud83d\\ude00\"}", "\xf0\x9f\x98\x80");
+    check_text("{\"a\":\"\\uD83D\"}", "\xef\xbf\xbd");
+    check_text("{\"a\":\"\\ude00\\ud83d\"}", "\xef\xbf\xbd\xef\xbf\xbd");
+    check_text("{\"a\":\"\\ud83d\\ud83d\\ude00\"}", "\xef\xbf\xbd\xf0\x9f\x98\x80");
+    check_text("{\"a\":\"\\ud83d\\u0000\"}", "\xef\xbf\xbd\x7f");
+    check_text("{\"a\":\"\\ud83d\\n\"}", "\xef\xbf\xbd\n");
+    const char *const broken[] = {"{\"a\":\"\\u00", "{\"a\":\"\\ud83d", "{\"a\":\"\\ud83d\\", "{\"a\":\"\\u00g0\"}",
+                                  "\\"};
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++)
+        cr_expect(json_object_parse(broken[i], strlen(broken[i])) == NULL, "%s", broken[i]);
+}
+
 Test(wire, acknowledgements_over_rest)
 {
     check_ack("{\"seq\":9}", 0, 9, NULL);
@@ -303,5 +327,5 @@ Test(wire, acknowledgements_over_rest)
     check_ack("{\"seq\":9,\"epoch\":\"XY\"}", 0, 0, "epoch: not an epoch of this server");
     check_ack("{\"seq\":9,\"epoch\":1}", 0, 0, "epoch: must be a text of 1 to 16 bytes");
     check_ack("[1]", 0, 0, "body: must be a JSON object");
-    check_ack("{\"seq\":9,\"epoch\":\"1\\u0000\"}", 0, 0, "body: must be a JSON object");
+    check_ack("{\"seq\":9,\"epoch\":\"1\\u0000\"}", 0, 0, "epoch: must be a text of 1 to 16 bytes");
 }
