@@ -29,7 +29,7 @@ struct notice {
     enum channel channel;
     const char *user_id, *event_id, *type;
     const char *data_json;    /* the event's data, one JSON object */
-    const char *collapse_key; /* "": none */
+    const char *collapse_key; /* "type.key": on a phone only the same type replaces; "": none */
     const char *device_id;    /* "": not a device */
     const char *target;       /* token, PushSubscription JSON, E.164 number, e-mail address; "" for the webhook */
     const char *title, *body; /* in the user's language; title is an e-mail's subject, body an SMS's text */

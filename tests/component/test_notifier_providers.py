@@ -218,6 +218,17 @@ def test_collapse_keys_lives_and_priorities_are_mapped(world):
     assert web_push.headers["urgency"] == "high"
 
 
+def test_another_type_of_the_same_key_replaces_nothing_on_the_phone(world):
+    person = world.person(*PROVIDERS)
+    for kind in ("assignment_offer", "booking_status_changed", "assignment_offer"):
+        world.wait_ended(world.post(person, kind, collapse_key="ride-7"))
+    fcm, apns, webpush = map(world.pushes, person.devices)
+    for keys in ([push.content["android"]["collapse_key"] for push in fcm], [push.content["android"]["notification"]["tag"] for push in fcm],
+                 [push.headers["apns-collapse-id"] for push in apns], [push.headers["topic"] for push in webpush],
+                 [push.content["tag"] for push in webpush]):
+        assert keys[0] == keys[2] != keys[1], keys
+
+
 def test_an_event_larger_than_any_push_still_arrives(world):
     person = world.person(*PROVIDERS)
     event = world.post(person, data={"text": "é" * 7500})

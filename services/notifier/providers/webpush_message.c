@@ -22,6 +22,8 @@ static void write_payload(struct strbuf *out, const struct notice *notice, bool 
     json_kv_string(&json, "event_id", notice->event_id);
     json_kv_string(&json, "type", notice->type);
     json_kv_uint(&json, "badge", notice->badge);
+    if (*notice->collapse_key != '\0')
+        json_kv_string(&json, "tag", notice->collapse_key);
     if (notice->is_silent)
         json_kv_bool(&json, "silent", true);
     json_key(&json, has_data ? "data" : "data_omitted");
