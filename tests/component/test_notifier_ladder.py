@@ -11,6 +11,7 @@ import psycopg2
 
 from conftest import run, seconds, stamp
 from notifier_world import deliveries, is_ended, outcomes, step
+from peers.http_message import json_answer
 
 PROVIDERS = ("fcm", "apns", "webpush")
 
@@ -211,6 +212,18 @@ def test_a_short_offer_has_its_ladder_moved_forward(world):
     for delivery in deliveries(entry, "fcm", "sms", "email"):
         assert all(seconds(attempt["started_at"]) < ends for attempt in delivery["attempts"])
     assert len(world.pushes(person.devices[0])) == 1 and len(world.texts(person)) == 1
+
+
+def test_what_waits_for_a_busy_provider_ends_there(world):
+    people = [world.person(contacts=True) for _ in range(8)]
+    for person in people:  # four connections: the others wait for longer than the event lives
+        world.peers.sms.plan.once(person.phone, json_answer(201, {"sid": "SM" + "0" * 32}, delay_s=1.2))
+    ends = time.time() + 1
+    events = [world.post(person, "test_alarm", expires_at=stamp(ends)) for person in people]
+    sent = [deliveries(world.wait_ended(event), "sms")[0]["state"] == "accepted" for event in events]
+    texts = [world.texts(person) for person in people]
+    assert not all(sent) and sent == [len(found) == 1 for found in texts], (sent, texts)
+    assert all(text.at < ends for found in texts for text in found)
 
 
 # --- wishes ---

@@ -100,6 +100,7 @@ enum webpush_result webpush_message_init(struct webpush_message *message, const 
                                                  .headers = message->headers,
                                                  .header_count = fill_headers(message, notice, now_ms),
                                                  .timeout_ms = timeout_ms,
+                                                 .starts_until_ms = notice->expires_ms,
                                                  .is_foreign = true};
     strbuf_init(&payload, 1024);
     webpush_payload_write(&payload, notice);
@@ -130,6 +131,8 @@ static struct outcome judge_transfer(enum transfer_failure failure)
     switch (failure) {
     case TRANSFER_REFUSED:
         return failed(VERDICT_REJECTED, FAILURE_refused_address);
+    case TRANSFER_LATE:
+        return failed(VERDICT_REJECTED, FAILURE_expired);
     case TRANSFER_TIMEOUT:
     case TRANSFER_CUT:
         outcome.failure = failure == TRANSFER_TIMEOUT ? FAILURE_timeout : FAILURE_cut;

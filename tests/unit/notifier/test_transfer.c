@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
+#include "base/clock.h"
 #include "http_peer.h"
 #include "transfer.h"
 
@@ -332,6 +333,41 @@ Test(transfer, waiting_ends_in_time_too)
     cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 2);
     cr_assert_eq(world.counts[TRANSFER_CONNECT], 2);
     cr_assert_eq(http_peer_connections(world.peer), 2);
+    world_end(&world);
+}
+
+/* What still waits for a connection when its time to start is over is never sent; what has begun goes on. */
+Test(transfer, nothing_begins_too_late)
+{
+    static const struct peer_step steps[] = {{"hello", NULL, false, false}};
+    struct world world;
+    world_begin(&world, steps, 1, "http");
+    struct transfer_request request = request_to(&world);
+    request.timeout_ms = 400;
+    for (int i = 0; i < 5; i++) {
+        request.starts_until_ms = i < 4 ? clock_wall_ms() + 150 : 1; /* the first two get the connections */
+        begin_request(&world, &request);
+    }
+    uint64_t before = uv_hrtime();
+    while (world.counts[TRANSFER_LATE] < 3)
+        run_on(&world);
+    cr_assert_lt((uv_hrtime() - before) / 1000000, 390);
+    run(&world);
+    cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 2);
+    cr_assert_eq(world.counts[TRANSFER_LATE], 3);
+    world_end(&world);
+}
+
+Test(transfer, cancelled_before_it_was_found_too_late)
+{
+    static const struct peer_step steps[] = {{"hello", ANSWER, false, false}};
+    struct world world;
+    world_begin(&world, steps, 1, "http");
+    struct transfer_request request = request_to(&world);
+    request.starts_until_ms = 1;
+    struct transfer *transfer = begin_request(&world, &request);
+    transfer_cancel(&transfer);
+    cr_assert_eq(transfer_count(world.client), 0);
     world_end(&world);
 }
 
@@ -720,6 +756,28 @@ Test(transfer_mail, cancel_and_destroy_at_every_stage)
         cr_assert_eq(world.done, done);
         world_end(&world);
     }
+}
+
+/* The third mail's time is over while it waits for one of two threads. */
+Test(transfer_mail, nothing_begins_too_late)
+{
+    static const struct peer_step steps[] = {GREETING, EHLO, MAIL, RCPT, DATA, {"\r\n.\r\n", NULL, false, false}};
+    struct world world;
+    world_begin(&world, steps, ARRAY_LEN(steps), "smtp");
+    struct transfer_mail mail = plain_mail;
+    mail.from = "desk@ride.example";
+    mail.to = "ann@x.example";
+    struct transfer_request request = {
+        .url = world.url, .body = "x\r\n", .body_length = 3, .timeout_ms = 1000, .mail = &mail};
+    for (int i = 0; i < 2; i++)
+        begin_request(&world, &request);
+    request.starts_until_ms = clock_wall_ms() + 100;
+    begin_request(&world, &request);
+    run_on(&world);
+    check(&world, TRANSFER_LATE, 0);
+    run(&world);
+    cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 2);
+    world_end(&world);
 }
 
 Test(transfer_mail, addresses_that_are_commands)
