@@ -68,13 +68,22 @@ static void end_attempt(struct attempt *attempt, const struct outcome *outcome)
     outcome_recorder_add(dispatcher->recorder, attempt);
 }
 
+/* Without a status the provider has not been asked, unless it took the message. */
+static enum breaker_word word_of(const struct outcome *outcome)
+{
+    if (outcome->is_provider_fault)
+        return BREAKER_FAILED;
+    bool is_heard = outcome->verdict == VERDICT_ACCEPTED || outcome->status != 0;
+    return is_heard && !outcome->is_strangers ? BREAKER_WORKS : BREAKER_SAYS_NOTHING;
+}
+
 void attempt_done(struct attempt *attempt, const struct outcome *outcome)
 {
     struct dispatcher *dispatcher = attempt->dispatcher;
     struct lane *lane = lane_of(attempt);
     unsigned channel = attempt->notice.channel;
     enum breaker_state before = lane->breaker.state;
-    breaker_note_end(&lane->breaker, outcome->is_provider_fault, clock_monotonic_ms());
+    breaker_note_end(&lane->breaker, word_of(outcome), clock_monotonic_ms());
     if (lane->breaker.state != before)
         LOG_WARN("breaker_changed", LOG_STR("channel", channel_names[channel]), LOG_INT("from", before),
                  LOG_INT("to", lane->breaker.state), LOG_STR("failure", failure_names[outcome->failure]));

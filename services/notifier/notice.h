@@ -52,6 +52,7 @@ struct outcome {
     enum failure failure;    /* FAILURE_none exactly when accepted */
     bool is_uncertain;       /* it may have been taken all the same */
     bool is_provider_fault;  /* counts towards the provider's circuit breaker */
+    bool is_strangers;       /* a server that is not the provider's own answered: says nothing about the provider */
     int status;              /* HTTP or SMTP status, 0: none came */
     uint64_t retry_after_ms; /* the provider's wish, 0: none */
     int64_t dead_since_ms;   /* VERDICT_DEAD: when the provider learnt it, 0: not said. A later registration lives. */

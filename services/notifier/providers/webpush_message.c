@@ -194,4 +194,5 @@ void webpush_judge(const struct webpush_answer *answer, struct outcome *outcome_
     if (outcome_r->verdict == VERDICT_RETRY)
         outcome_r->retry_after_ms = answer->retry_after_ms;
     outcome_r->is_provider_fault = outcome_r->is_provider_fault && answer->is_known_service;
+    outcome_r->is_strangers = !answer->is_known_service;
 }
