@@ -60,7 +60,8 @@ static void end_attempt(struct attempt *attempt, const struct outcome *outcome)
     struct dispatcher *dispatcher = attempt->dispatcher;
     const struct notifier_settings *settings = dispatcher->app->settings;
     const struct retry_settings retry = {(uint64_t)settings->retry_base_ms, (uint64_t)settings->retry_cap_ms};
-    const struct retry_facts facts = {attempt->notice.attempt, attempt->limit, attempt->notice.expires_ms};
+    const struct retry_facts facts = {attempt->notice.attempt, attempt->limit, attempt->notice.created_ms,
+                                      attempt->notice.expires_ms};
     attempt->outcome = *outcome;
     attempt->ended_ms = clock_wall_ms();
     attempt->decision = retry_decide(outcome, &facts, &retry, attempt->ended_ms);
@@ -88,8 +89,9 @@ void attempt_done(struct attempt *attempt, const struct outcome *outcome)
         LOG_WARN("breaker_changed", LOG_STR("channel", channel_names[channel]), LOG_INT("from", before),
                  LOG_INT("to", lane->breaker.state), LOG_STR("failure", failure_names[outcome->failure]));
     metrics_gauge_set(dispatcher->app->metrics, METRIC_NOTIFY_BREAKER, channel, 0, lane->breaker.state);
-    metrics_observe(dispatcher->app->metrics, METRIC_NOTIFY_ATTEMPT_SECONDS, channel, 0,
-                    (double)(clock_monotonic_us() - attempt->begun_us) / 1e6);
+    if (outcome->verdict != VERDICT_LATER)
+        metrics_observe(dispatcher->app->metrics, METRIC_NOTIFY_ATTEMPT_SECONDS, channel, 0,
+                        (double)(clock_monotonic_us() - attempt->begun_us) / 1e6);
     end_attempt(attempt, outcome);
 }
 

@@ -42,6 +42,7 @@ struct notice {
 enum verdict {
     VERDICT_ACCEPTED, /* the provider has taken it over */
     VERDICT_RETRY,    /* not taken, or not known; the same may succeed later */
+    VERDICT_LATER,    /* there was no place for it: it was no attempt */
     VERDICT_REJECTED, /* will never be taken */
     VERDICT_DEAD,     /* rejected, and whatever else goes to this target would be too */
 };

@@ -201,6 +201,23 @@ def test_all_push_to_apple_carries_one_provider_token(world):
     assert not world.peers.apns.requests.where(lambda request: request.status == 429 and request.key is None)
 
 
+def test_a_slow_push_server_has_only_so_many_places(world):
+    person, other = world.person(*["webpush"] * 9), world.person("fcm")
+    for device in person.devices:
+        world.peers.webpush.plan.once(device.key, Answer(201, delay_s=0.6))
+    put_off = world.metric("hansom_notify_put_off_total", channel="webpush")
+    event, quick = world.post(person), world.post(other)
+    world.wait_ended(quick)
+    entry = world.wait_ended(event)
+    assert [outcomes(item) for item in entry["deliveries"]] == [["accepted"]] * 9, "put off, not tried nor failed"
+    assert not any("reason" in item for item in entry["deliveries"])
+    requests = [push for device in person.devices for push in world.pushes(device)]
+    busiest = max(sum(1 for other in requests if other.at <= push.at < other.answered_at) for push in requests)
+    assert len(requests) == 9 and busiest <= 3, busiest
+    assert world.metric("hansom_notify_put_off_total", channel="webpush") >= put_off + 6
+    assert world.metric("hansom_notify_failed_total", channel="webpush", reason="host_busy") == 0
+
+
 # --- what the messages are like ---
 def test_collapse_keys_lives_and_priorities_are_mapped(world):
     person = world.person(*PROVIDERS)
