@@ -59,7 +59,7 @@ bool close_reason_reconnects(enum close_reason reason)
     return close_rows[reason].reconnects;
 }
 
-void problem_write(struct strbuf *out, enum error_code code, const char *detail, const char *request_id,
+void problem_write(struct strbuf *out, enum error_code code, int status, const char *detail, const char *request_id,
                    uint64_t retry_after_ms)
 {
     struct json_writer json;
@@ -72,7 +72,7 @@ void problem_write(struct strbuf *out, enum error_code code, const char *detail,
     json_string(&json, type.data);
     strbuf_finish(&type);
     json_kv_string(&json, "title", error_rows[code].title);
-    json_kv_int(&json, "status", error_rows[code].http_status);
+    json_kv_int(&json, "status", status > 0 ? status : error_rows[code].http_status);
     json_kv_string(&json, "detail", detail);
     json_kv_string(&json, "code", error_rows[code].name);
     if (request_id != NULL)

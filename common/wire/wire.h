@@ -36,8 +36,9 @@ bool close_reason_reconnects(enum close_reason reason);
 /* NULL-terminated list of the names, for a metric's label. */
 extern const char *const close_reason_names[];
 
-/* RFC 9457 body: type, title, status, detail, code, and request_id and retry_after_ms where given (NULL, 0). */
-void problem_write(struct strbuf *out, enum error_code code, const char *detail, const char *request_id,
+/* RFC 9457 body: type, title, status, detail, code, and request_id and retry_after_ms where given (NULL, 0). status: of
+ * the answer, 0: the code's own. */
+void problem_write(struct strbuf *out, enum error_code code, int status, const char *detail, const char *request_id,
                    uint64_t retry_after_ms);
 
 /* --- enums <-> texts ---------------------------------------------------------------------------------------------- */

@@ -1,11 +1,8 @@
 #include "gate.h"
 
-#include <cjson/cJSON.h>
-
 #include "auth/auth.h"
 #include "backoffice.h"
 #include "base/file.h"
-#include "base/json_writer.h"
 #include "base/utf8.h"
 #include "core/query.h"
 #include "idempotency.h"
@@ -106,16 +103,8 @@ static void refuse_method(struct exchange *exchange)
     exchange->is_refused = true;
     exchange->status = 405;
     exchange->content_type = "application/problem+json";
-    struct json_writer json;
-    json_writer_init(&json, &exchange->answer);
-    json_begin_object(&json);
-    json_kv_string(&json, "type", "urn:hansom:problem:bad_request");
-    json_kv_string(&json, "title", "The request is malformed");
-    json_kv_int(&json, "status", 405);
-    json_kv_string(&json, "detail", "method: is not one of those in Allow");
-    json_kv_string(&json, "code", error_code_name(ERROR_bad_request));
-    json_kv_string(&json, "request_id", exchange->request_id);
-    json_end_object(&json);
+    problem_write(&exchange->answer, ERROR_bad_request, 405, "method: is not one of those in Allow",
+                  exchange->request_id, 0);
 }
 
 static bool may_call(const struct backoffice *app, const struct exchange *exchange, const struct route *route)
@@ -199,11 +188,11 @@ void gate_admit(void *context, struct exchange *exchange, const char *method, co
 static bool read_json(struct exchange *exchange)
 {
     const struct strbuf *body = &exchange->body;
-    if (strlen(body->data) == body->length && utf8_is_valid(body->data, body->length))
-        exchange->json = cJSON_ParseWithLengthOpts(body->data, body->length + 1, NULL, true);
-    if (cJSON_IsObject(exchange->json))
+    if (utf8_is_valid(body->data, body->length))
+        exchange->json = json_object_parse(body->data, body->length);
+    if (exchange->json != NULL)
         return true;
-    exchange_fail(exchange, ERROR_bad_request, "body: must be one JSON object");
+    exchange_fail(exchange, ERROR_bad_request, "body: must be one JSON object, without the character U+0000");
     return false;
 }
 

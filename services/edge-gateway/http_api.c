@@ -66,14 +66,19 @@ void http_answer_soon(struct http_exchange *exchange, int status, const char *co
     uv_timer_start(exchange->soon, on_soon, 0, 0);
 }
 
-void http_fail(struct http_exchange *exchange, enum error_code code, const char *detail)
+static void fail_with_status(struct http_exchange *exchange, enum error_code code, int status, const char *detail)
 {
     uint64_t retry_after_ms = code == ERROR_unavailable ? GATEWAY_RETRY_AFTER_MS : 0;
     strbuf_clear(&exchange->ready.body);
     expiring_finish(&exchange->ready.expiring);
-    problem_write(&exchange->ready.body, code, detail, NULL, retry_after_ms);
+    problem_write(&exchange->ready.body, code, status, detail, NULL, retry_after_ms);
     exchange->ready.retry_after_s = retry_after_ms / 1000;
-    http_answer_soon(exchange, error_code_http_status(code), PROBLEM_TYPE);
+    http_answer_soon(exchange, status, PROBLEM_TYPE);
+}
+
+void http_fail(struct http_exchange *exchange, enum error_code code, const char *detail)
+{
+    fail_with_status(exchange, code, error_code_http_status(code), detail);
 }
 
 void http_fail_bus(struct http_exchange *exchange)
@@ -361,8 +366,7 @@ static void run_route(struct http_exchange *exchange, const struct http_route *r
 
 static void fail_method(struct http_exchange *exchange)
 {
-    http_fail(exchange, ERROR_bad_request, "method: not offered here");
-    exchange->ready.status = 405;
+    fail_with_status(exchange, ERROR_bad_request, 405, "method: not offered here");
 }
 
 struct http_exchange *http_api_handle(struct gateway *gateway, const struct http_request *request,

@@ -156,7 +156,7 @@ static int on_confirm_upgrade(struct lws *wsi)
     struct http_answer answer = {.status = error_code_http_status(code), .content_type = "application/problem+json"};
     answer.retry_after_s = code == ERROR_unavailable ? 2 : 0;
     strbuf_init(&answer.body, 256);
-    problem_write(&answer.body, code, detail, NULL, answer.retry_after_s * 1000);
+    problem_write(&answer.body, code, 0, detail, NULL, answer.retry_after_s * 1000);
     handshake_refuse(wsi, &answer);
     strbuf_finish(&answer.body);
     return 1; /* ends the connection after the answer */

@@ -47,6 +47,8 @@ def test_a_bad_event_names_the_field(suite):
         body = {"event_id": "e1", "type": "policy_notice", "data": {}, **change}
         status, problem = suite.rest("POST", f"/v1/users/{user}/events", body)
         assert status == 400 and problem["detail"].startswith(field), (change, problem)
+    absent = {"event_id": "e1", "type": "policy_notice", "data": {}, "critical": None, "expires_at": None, "collapse_key": None}
+    assert suite.rest("POST", f"/v1/users/{user}/events", absent)[0] == 201, "null is as if it were not there"
 
 
 def test_a_booking_tells_those_concerned(suite):

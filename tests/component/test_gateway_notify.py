@@ -130,7 +130,8 @@ def test_a_bad_registration_names_the_field(suite, notifier):
     assert code == 413 and problem["code"] == "payload_too_large" and problem["detail"].startswith("body")
     for method, path, status in [("PUT", "/v1/me/devices/", 404), ("PUT", "/v1/me/devices/a/b", 404), ("PUT", "/v1/me/devices/" + "x" * 65, 404),
                                  ("GET", "/v1/me/devices/phone", 405), ("POST", "/v1/me/devices/phone", 405)]:
-        assert call(suite, method, path, device_of(), token=token)[0] == status, (method, path)
+        code, problem, _ = call(suite, method, path, device_of(), token=token)
+        assert code == problem["status"] == status, (method, path)
     for method in ("PUT", "DELETE"):
         code, _, headers = call(suite, method, "/v1/me/devices/phone", device_of())
         assert code == 401 and headers["WWW-Authenticate"] == "Bearer"

@@ -54,7 +54,7 @@ void exchange_destroy(struct exchange **exchange_pointer)
 void exchange_set_failure(struct exchange *exchange, enum error_code code, const char *detail)
 {
     strbuf_clear(&exchange->answer);
-    problem_write(&exchange->answer, code, detail, exchange->request_id, exchange->retry_after_ms);
+    problem_write(&exchange->answer, code, 0, detail, exchange->request_id, exchange->retry_after_ms);
     exchange->content_type = "application/problem+json";
     exchange->status = (unsigned)error_code_http_status(code);
 }

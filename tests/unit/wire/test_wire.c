@@ -179,7 +179,7 @@ Test(wire, problems)
 {
     struct strbuf out;
     strbuf_init(&out, 256);
-    problem_write(&out, ERROR_not_found, "there is \"none\"", "r1", 0);
+    problem_write(&out, ERROR_not_found, 0, "there is \"none\"", "r1", 0);
     cr_expect_str_eq(out.data, "{\"type\":\"urn:hansom:problem:not_found\",\"title\":\"There is no such thing\","
                                "\"status\":404,\"detail\":\"there is \\\"none\\\"\",\"code\":\"not_found\","
                                "\"request_id\":\"r1\"}");
