@@ -286,7 +286,25 @@ def test_the_status_of_an_sms_comes_back(world):
     assert world.peers.sms.call_back(text, "delivered") in (200, 204)
     delivery = only(world.wait_ledger(event, lambda entry: only(entry, "sms")["state"] == "delivered"), "sms")
     assert seconds(delivery["delivered_at"]) >= text.at - 1
-    assert world.peers.sms.call_back(text, "delivered") in (200, 204), "twice does no harm"
+    counted = [world.metric("hansom_notify_deliveries_total", channel="sms"), world.metric("hansom_notify_failed_total", channel="sms")]
+    for status in ("delivered", "sent", "undelivered"):
+        assert world.peers.sms.call_back(text, status, error_code=30003) in (200, 204), "twice and out of order"
+    assert only(world.ledger(event), "sms")["state"] == "delivered"
+    assert counted == [world.metric("hansom_notify_deliveries_total", channel="sms"), world.metric("hansom_notify_failed_total", channel="sms")]
+
+
+@pytest.mark.parametrize("code, reason", [(30003, "undelivered"), (21610, "opted_out")])
+def test_an_sms_that_did_not_arrive_is_counted_once(world, code, reason):
+    person = world.person(contacts=True)
+    event = world.post(person, "test_crash", critical=True)
+    world.wait_ended(event)
+    (text,) = world.texts(person)
+    counted = world.metric("hansom_notify_failed_total", channel="sms", reason=reason)
+    for _ in range(2):
+        assert world.peers.sms.call_back(text, "undelivered", error_code=code) in (200, 204)
+    delivery = only(world.ledger(event), "sms")
+    assert (delivery["state"], delivery["reason"]) == ("rejected", reason)
+    assert world.metric("hansom_notify_failed_total", channel="sms", reason=reason) == counted + 1
 
 
 # --- dead letters ---
