@@ -24,7 +24,7 @@ const char attempt_claim_sql[] =
     "t.device_id, "
     "CASE t.channel WHEN 4 THEN c.phone WHEN 5 THEN c.email WHEN 6 THEN '' ELSE v.token END, "
     "coalesce(nullif(v.locale, ''), nullif(c.locale, ''), ''), "
-    "coalesce(nullif(v.timezone, ''), nullif(c.timezone, ''), '') "
+    "coalesce(nullif(v.timezone, ''), nullif(c.timezone, ''), ''), e.acked_ms IS NOT NULL "
     "FROM taken t JOIN notify.events e ON e.event_key = t.event_key "
     "LEFT JOIN notify.devices v ON v.user_id = e.user_id AND v.device_id = t.device_id AND v.channel = t.channel "
     "LEFT JOIN notify.contacts c ON c.user_id = e.user_id";
@@ -42,7 +42,7 @@ enum column {
 };
 /* From COLUMN_TEXTS on. */
 enum text { TEXT_USER, TEXT_EVENT, TEXT_TYPE, TEXT_DATA, TEXT_COLLAPSE, TEXT_DEVICE, TEXT_TARGET, TEXT_COUNT };
-enum { COLUMN_LOCALE = COLUMN_TEXTS + TEXT_COUNT, COLUMN_TIMEZONE };
+enum { COLUMN_LOCALE = COLUMN_TEXTS + TEXT_COUNT, COLUMN_TIMEZONE, COLUMN_ACKNOWLEDGED };
 
 /* One block for all of them. A target that has gone meanwhile is "". */
 static void copy_texts(struct attempt *attempt, const struct pg_result *result, size_t row,
@@ -99,6 +99,7 @@ struct attempt *attempt_from_row(struct notifier *app, const struct pg_result *r
     copy_texts(attempt, result, row, texts);
     attempt->dispatcher = app->dispatcher;
     attempt->step = (enum step)pg_value_int(result, row, COLUMN_STEP);
+    attempt->is_acknowledged = *pg_value(result, row, COLUMN_ACKNOWLEDGED) == 't';
     attempt->limit = (unsigned)pg_value_int(result, row, COLUMN_LIMIT);
     attempt->notice = (struct notice){
         .delivery_id = (uint64_t)pg_value_int(result, row, COLUMN_DELIVERY),

@@ -107,7 +107,9 @@ static void begin(struct attempt *attempt)
     struct lane *lane = lane_of(attempt);
     list_append(&dispatcher->open, &attempt->node);
     lane->in_flight++;
-    if (attempt->notice.attempt > attempt->limit) {
+    if (attempt->is_acknowledged) {
+        fail_unsent(attempt, VERDICT_LATER, FAILURE_none); /* it is not: the recorder stops it */
+    } else if (attempt->notice.attempt > attempt->limit) {
         fail_unsent(attempt, VERDICT_RETRY, FAILURE_lost); /* its last one was lost */
     } else if (attempt->notice.expires_ms <= clock_wall_ms()) {
         fail_unsent(attempt, VERDICT_REJECTED, FAILURE_expired);

@@ -41,7 +41,8 @@ static const char record_sql[] =
     "AND a.number = t.number AND t.outcome IS NOT NULL RETURNING a.delivery_id, a.started_ms), "
     "untried AS (DELETE FROM notify.attempts a USING t WHERE a.delivery_id = t.delivery_id AND a.number = t.number "
     "AND t.outcome IS NULL), "
-    "ended AS (UPDATE notify.deliveries d SET reason = t.reason, due_ms = t.due_ms, "
+    "ended AS (UPDATE notify.deliveries d SET due_ms = t.due_ms, "
+    "reason = CASE WHEN t.state = 0 AND e.acked_ms IS NOT NULL THEN 'acknowledged' ELSE t.reason END, "
     "tries = d.tries - CASE WHEN t.outcome IS NULL THEN 1 ELSE 0 END, "
     "state = CASE WHEN t.state = 0 AND e.acked_ms IS NOT NULL THEN 6 ELSE t.state END FROM t, notify.events e "
     "WHERE d.delivery_id = t.delivery_id AND d.tries = t.number AND d.state = 1 AND e.event_key = d.event_key "
@@ -143,9 +144,9 @@ static void count(struct metrics *metrics, const struct attempt *attempt)
         int64_t delay_ms = attempt->ended_ms - attempt->notice.created_ms;
         metrics_add(metrics, METRIC_NOTIFY_SENT, channel, 0, 1);
         metrics_observe(metrics, METRIC_NOTIFY_DELAY_SECONDS, channel, 0, delay_ms < 0 ? 0 : (double)delay_ms / 1000);
-    } else if (attempt->outcome.verdict == VERDICT_LATER) {
+    } else if (attempt->outcome.failure == FAILURE_host_busy) {
         metrics_add(metrics, METRIC_NOTIFY_PUT_OFF, channel, 0, 1);
-    } else {
+    } else if (attempt->outcome.verdict != VERDICT_LATER) {
         metrics_add(metrics, METRIC_NOTIFY_FAILED, channel, attempt->outcome.failure, 1);
     }
     if (attempt->outcome.verdict == VERDICT_DEAD)

@@ -11,7 +11,7 @@ import psycopg2
 
 from conftest import run, seconds, stamp
 from notifier_world import deliveries, is_ended, outcomes, step
-from peers.http_message import json_answer
+from peers.http_message import Answer, json_answer
 
 PROVIDERS = ("fcm", "apns", "webpush")
 
@@ -130,6 +130,21 @@ def test_an_acknowledgement_that_crossed_its_event_is_noted(world):
     entry = world.wait_ended(event)
     assert all(item["state"] == "stopped" and item["reason"] == "acknowledged" for item in entry["steps"]), entry["steps"]
     assert entry["deliveries"] == [] and "acknowledged_at" in entry
+
+
+def test_an_acknowledgement_that_crossed_its_push_stops_it(world):
+    person = world.person("webpush")
+    (device,) = person.devices
+    world.peers.webpush.plan.once(device.key, Answer(503, {"retry-after": "1"}))
+    event = world.post(person, "test_crash", critical=True)
+    world.wait_push(device)
+    world.wait_ledger(event, lambda entry: any(item["state"] == "due" for item in entry["deliveries"]))
+    with psycopg2.connect(world.suite.stack.postgres_url) as connection, connection.cursor() as cursor:
+        # Noted in the same moment as the delivery was made: neither has seen the other.
+        cursor.execute("UPDATE notify.events SET acked_ms = 1 WHERE event_id = %s", (event,))
+    (delivery,) = deliveries(world.wait_ended(event), "webpush")
+    assert (delivery["state"], delivery["reason"], outcomes(delivery)) == ("stopped", "acknowledged", ["failed"])
+    assert len(world.pushes(device)) == 1
 
 
 def test_the_policy_always_sends_all_at_once(world):
