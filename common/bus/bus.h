@@ -143,6 +143,9 @@ struct bus_pull *bus_pull_create(struct bus *bus, const char *stream, const char
                                  bus_pulled_cb *callback, void *context);
 /* No callback comes after it. Clears the pointer; NULL is allowed. */
 void bus_pull_destroy(struct bus_pull **pull);
+/* Right after bus_pull_create. The first message after a silence still comes at once; what follows comes in groups, up
+ * to pace_ms late. That costs everybody far less than one at a time. */
+void bus_pull_set_pace(struct bus_pull *pull, uint64_t pace_ms);
 /* Call from the bus_on_state listener. */
 void bus_pull_bus_state(struct bus_pull *pull, enum bus_state state);
 /* It is done for good. (If the word is lost it comes again.) */

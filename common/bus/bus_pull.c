@@ -1,7 +1,8 @@
 /*
  * Pulling from a durable consumer: one request for a batch at a time, answered message by message on an inbox of our
  * own. A request ends when its batch is full or with a status message; a timer asks again when neither comes. (NATS
- * ADR-9, ADR-37.)
+ * ADR-9, ADR-37.) With a pace the first message after a silence comes at once; what follows is taken together (no_wait)
+ * a pace later, and so on until nothing is found.
  */
 #include "bus/bus_priv.h"
 
@@ -10,6 +11,7 @@
 
 #define EXPIRES_MS 5000
 #define SILENCE_MS (EXPIRES_MS + 2000)
+#define REQUEST_SIZE 96
 #define PAUSE_MS 250 /* after a refused request, so that a broken consumer is not asked in a circle */
 
 struct bus_pull {
@@ -18,8 +20,11 @@ struct bus_pull {
     struct bus_subscription *inbox;
     uv_timer_t timer;
     unsigned max_outstanding, outstanding;
-    unsigned asked;      /* messages that the request under way may still bring; 0: there is none */
-    uint32_t generation; /* of the request under way; its end is told by its number, its messages carry none */
+    uint64_t pace_ms;            /* 0: messages come as soon as they are there */
+    unsigned asked;              /* messages that the request under way may still bring; 0: there is none */
+    bool has_found;              /* a message, by that request */
+    uint32_t generation;         /* of the request under way; its end is told by its number, its messages carry none */
+    bool is_flowing, is_pausing; /* with a pace: there were messages lately; the pace is being waited for */
     bool is_stopped;
     bus_pulled_cb *callback;
     void *context;
@@ -34,16 +39,24 @@ static unsigned free_places(const struct bus_pull *pull)
     return places >= (pull->max_outstanding + 3) / 4 ? places : 0;
 }
 
+static int write_request(const struct bus_pull *pull, char body[REQUEST_SIZE], unsigned batch)
+{
+    if (pull->pace_ms > 0 && pull->is_flowing)
+        return snprintf(body, REQUEST_SIZE, "{\"batch\":%u,\"no_wait\":true}", batch);
+    return snprintf(body, REQUEST_SIZE, "{\"batch\":%u,\"expires\":%llu}", batch, EXPIRES_MS * 1000000ull);
+}
+
 static void ask(struct bus_pull *pull)
 {
-    unsigned batch = free_places(pull);
-    if (pull->asked > 0 || pull->is_stopped || batch == 0 || !bus_is_connected(pull->bus))
+    unsigned places = free_places(pull), batch = pull->pace_ms > 0 && !pull->is_flowing && places > 0 ? 1 : places;
+    if (pull->asked > 0 || pull->is_pausing || pull->is_stopped || batch == 0 || !bus_is_connected(pull->bus))
         return;
-    char body[96], reply[96];
-    int length = snprintf(body, sizeof(body), "{\"batch\":%u,\"expires\":%llu}", batch, EXPIRES_MS * 1000000ull);
+    char body[REQUEST_SIZE], reply[96];
+    int length = write_request(pull, body, batch);
     snprintf(reply, sizeof(reply), "%s.%x", pull->inbox_prefix, ++pull->generation);
     if (natsConnection_PublishRequest(pull->bus->nats, pull->request_subject, reply, body, length) == NATS_OK)
         pull->asked = batch;
+    pull->has_found = false;
     uv_timer_start(&pull->timer, on_timer, pull->asked > 0 ? SILENCE_MS : PAUSE_MS, 0);
 }
 
@@ -52,6 +65,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct bus_pull *pull = timer->data;
     pull->asked = 0;
+    pull->is_pausing = false;
     ask(pull);
 }
 
@@ -61,13 +75,24 @@ static bool is_of_this_request(const struct bus_pull *pull, const struct bus_mes
     return token != NULL && strtoul(token + 1, NULL, 16) == pull->generation;
 }
 
+static void pause_for_pace(struct bus_pull *pull)
+{
+    pull->is_flowing = pull->is_pausing = true;
+    uv_timer_start(&pull->timer, on_timer, pull->pace_ms, 0);
+}
+
 /* 404 and 408 end a request that found nothing (more); anything else is a refusal. */
 static void on_request_over(struct bus_pull *pull, const struct bus_message *status_message)
 {
     if (!is_of_this_request(pull, status_message))
         return;
     pull->asked = 0;
-    uv_timer_start(&pull->timer, on_timer, PAUSE_MS / 10, 0);
+    if (pull->is_flowing && pull->has_found) {
+        pause_for_pace(pull);
+    } else {
+        pull->is_flowing = false;
+        uv_timer_start(&pull->timer, on_timer, PAUSE_MS / 10, 0);
+    }
 }
 
 static void take(struct bus_pull *pull, const struct bus_message *message)
@@ -78,6 +103,9 @@ static void take(struct bus_pull *pull, const struct bus_message *message)
     pulled.message.stored_at_ms = ack.stored_at_ms;
     if (pull->asked > 0)
         pull->asked--;
+    pull->has_found = true;
+    if (pull->asked == 0 && pull->pace_ms > 0 && !pull->is_flowing)
+        pause_for_pace(pull); /* before the caller acknowledges, which asks for more */
     pull->outstanding++;
     pull->callback(pull->context, &pulled);
 }
@@ -134,6 +162,7 @@ void bus_pull_destroy(struct bus_pull **pull_pointer)
 void bus_pull_bus_state(struct bus_pull *pull, enum bus_state state)
 {
     pull->asked = 0;
+    pull->is_flowing = pull->is_pausing = false;
     uv_timer_stop(&pull->timer);
     if (state == BUS_CONNECTED)
         ask(pull);
@@ -169,6 +198,11 @@ void bus_pull_retry(struct bus_pull *pull, const char *reply, uint64_t delay_ms)
 void bus_pull_extend(struct bus_pull *pull, const char *reply)
 {
     answer(pull, reply, "+WPI");
+}
+
+void bus_pull_set_pace(struct bus_pull *pull, uint64_t pace_ms)
+{
+    pull->pace_ms = pace_ms;
 }
 
 void bus_pull_stop(struct bus_pull *pull)

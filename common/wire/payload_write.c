@@ -1,5 +1,6 @@
 #include <cjson/cJSON.h>
 
+#include "base/utf8.h"
 #include "wire/wire.h"
 
 #define DEGREE_DECIMALS 7
@@ -122,9 +123,16 @@ static bool is_our_field(const char *name)
     return false;
 }
 
+/* Whoever may publish wrote it, and protobuf-c looks at no string: what is no UTF-8 would end every connection that it
+ * is written to. */
+static const char *text_or_empty(const char *text)
+{
+    return utf8_is_valid(text, strlen(text)) ? text : "";
+}
+
 static void event_data_write(struct json_writer *json, const char *data_json)
 {
-    cJSON *data = cJSON_Parse(data_json);
+    cJSON *data = cJSON_Parse(text_or_empty(data_json));
     const cJSON *field;
     cJSON_ArrayForEach(field, data)
     {
@@ -141,9 +149,9 @@ static void event_data_write(struct json_writer *json, const char *data_json)
 void user_event_write(struct json_writer *json, const Hansom__UserEvent *event)
 {
     json_begin_object(json);
-    json_kv_string(json, "type", event->type);
+    json_kv_string(json, "type", text_or_empty(event->type));
     event_data_write(json, event->data_json);
-    json_kv_string(json, "event_id", event->event_id);
+    json_kv_string(json, "event_id", text_or_empty(event->event_id));
     json_kv_time(json, "created_at", event->created_at_ms);
     if (event->expires_at_ms > 0)
         json_kv_time(json, "expires_at", event->expires_at_ms);
@@ -154,8 +162,8 @@ void user_event_tombstone_write(struct json_writer *json, const Hansom__UserEven
 {
     json_begin_object(json);
     json_kv_string(json, "type", "expired");
-    json_kv_string(json, "event_id", event->event_id);
-    json_kv_string(json, "expired_type", event->type);
+    json_kv_string(json, "event_id", text_or_empty(event->event_id));
+    json_kv_string(json, "expired_type", text_or_empty(event->type));
     json_kv_time(json, "expires_at", event->expires_at_ms);
     json_end_object(json);
 }

@@ -3,7 +3,6 @@
 #include "auth/auth.h"
 #include "backoffice.h"
 #include "base/file.h"
-#include "base/json_writer.h"
 #include "base/utf8.h"
 #include "core/query.h"
 #include "idempotency.h"

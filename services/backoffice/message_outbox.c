@@ -12,7 +12,7 @@ struct message_outbox {
     uv_timer_t timer;
     bool is_busy, is_woken, was_full, has_failed;
     size_t under_way;
-    struct pg_array done; /* ids that the stream has */
+    struct pg_array done, failed; /* ids that the stream has, and that it may not have */
 };
 
 struct sending {
@@ -34,7 +34,7 @@ static void end_batch(struct message_outbox *outbox)
         uv_timer_start(&outbox->timer, on_timer, 0, (uint64_t)outbox->app->settings->outbox_interval_ms);
 }
 
-static void on_deleted(void *context, enum pg_status status, const struct pg_result *result)
+static void on_ended(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct message_outbox *outbox = context;
     (void)result;
@@ -42,12 +42,16 @@ static void on_deleted(void *context, enum pg_status status, const struct pg_res
     end_batch(outbox);
 }
 
-static void delete_done(struct message_outbox *outbox)
+/* What failed waits for nothing but the next look. */
+static void end_claims(struct message_outbox *outbox)
 {
-    const char *const parameters[] = {pg_array_end(&outbox->done)};
-    pg_query(outbox->app->pg, "DELETE FROM outbox_messages WHERE id = ANY ($1::bigint[])", 1, parameters,
-             query_timeout_ms(outbox->app), on_deleted, outbox);
+    const char *const parameters[] = {pg_array_end(&outbox->done), pg_array_end(&outbox->failed)};
+    pg_query(outbox->app->pg,
+             "WITH stored AS (DELETE FROM outbox_messages WHERE id = ANY ($1::bigint[])) "
+             "UPDATE outbox_messages SET claimed_until_ms = 0 WHERE id = ANY ($2::bigint[])",
+             ARRAY_LEN(parameters), parameters, query_timeout_ms(outbox->app), on_ended, outbox);
     pg_array_finish(&outbox->done);
+    pg_array_finish(&outbox->failed);
 }
 
 static void on_stored(void *context, enum bus_status status, const struct bus_ack *ack)
@@ -55,13 +59,11 @@ static void on_stored(void *context, enum bus_status status, const struct bus_ac
     struct sending *sending = context;
     struct message_outbox *outbox = sending->outbox;
     (void)ack;
-    if (status == BUS_OK)
-        pg_array_int(&outbox->done, sending->id);
-    else
-        outbox->has_failed = true;
+    pg_array_int(status == BUS_OK ? &outbox->done : &outbox->failed, sending->id);
+    outbox->has_failed |= status != BUS_OK;
     mem_free(sending);
     if (--outbox->under_way == 0)
-        delete_done(outbox);
+        end_claims(outbox);
 }
 
 static void send_row(struct message_outbox *outbox, const struct pg_result *result, size_t row)
@@ -88,10 +90,21 @@ static void on_claimed(void *context, enum pg_status status, const struct pg_res
         return;
     }
     pg_array_begin(&outbox->done);
+    pg_array_begin(&outbox->failed);
     outbox->under_way = count;
     for (size_t i = 0; i < count; i++)
         send_row(outbox, result, i);
 }
+
+/* Nothing overtakes what another one (or one that was killed) is sending on the same subject. Parameters: now, end of
+ * the claim. */
+static const char claim_sql[] =
+    "WITH claimed AS (UPDATE outbox_messages o SET claimed_until_ms = $2::bigint FROM ("
+    "SELECT id FROM outbox_messages m WHERE claimed_until_ms <= $1::bigint AND NOT EXISTS (SELECT FROM outbox_messages "
+    "e "
+    "WHERE e.subject = m.subject AND e.id < m.id AND e.claimed_until_ms > $1::bigint) ORDER BY id LIMIT " BATCH_TEXT
+    " FOR UPDATE SKIP LOCKED) AS first WHERE o.id = first.id RETURNING o.id, o.subject, o.message_id, o.payload) "
+    "SELECT id, subject, message_id, payload FROM claimed ORDER BY id";
 
 static void look(struct message_outbox *outbox)
 {
@@ -103,13 +116,7 @@ static void look(struct message_outbox *outbox)
     char now[NUMBER_SIZE], until[NUMBER_SIZE];
     int64_t now_ms = clock_wall_ms();
     const char *const parameters[] = {number_text(now, now_ms), number_text(until, now_ms + CLAIM_MS)};
-    pg_query(
-        app->pg,
-        "WITH claimed AS (UPDATE outbox_messages o SET claimed_until_ms = $2::bigint FROM ("
-        "SELECT id FROM outbox_messages WHERE claimed_until_ms <= $1::bigint ORDER BY id LIMIT " BATCH_TEXT
-        " FOR UPDATE SKIP LOCKED) AS first WHERE o.id = first.id RETURNING o.id, o.subject, o.message_id, o.payload) "
-        "SELECT id, subject, message_id, payload FROM claimed ORDER BY id",
-        ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_claimed, outbox);
+    pg_query(app->pg, claim_sql, ARRAY_LEN(parameters), parameters, query_timeout_ms(app), on_claimed, outbox);
 }
 
 void message_outbox_wake(struct message_outbox *outbox)
@@ -140,8 +147,10 @@ void message_outbox_destroy(struct message_outbox **outbox_pointer)
     *outbox_pointer = NULL;
     if (outbox == NULL)
         return;
-    if (outbox->under_way > 0)
+    if (outbox->under_way > 0) {
         pg_array_finish(&outbox->done);
+        pg_array_finish(&outbox->failed);
+    }
     uv_close((uv_handle_t *)&outbox->timer, on_timer_closed);
 }
 

@@ -19,10 +19,12 @@ const char attempt_claim_sql[] =
     "SELECT t.delivery_id, t.tries, t.tries_limit, t.step, t.channel, e.is_critical, e.created_ms, e.expires_ms, "
     "(SELECT count(*) FROM (SELECT FROM notify.events b WHERE b.user_id = e.user_id AND b.acked_ms IS NULL "
     "AND (b.expires_ms = 0 OR b.expires_ms > $3::bigint) LIMIT 99) AS open), "
-    "e.user_id, e.event_id, e.type, e.data, e.collapse_key, t.device_id, "
+    "e.user_id, e.event_id, e.type, e.data, CASE e.collapse_key WHEN '' THEN '' ELSE e.type || '.' || e.collapse_key "
+    "END, "
+    "t.device_id, "
     "CASE t.channel WHEN 4 THEN c.phone WHEN 5 THEN c.email WHEN 6 THEN '' ELSE v.token END, "
     "coalesce(nullif(v.locale, ''), nullif(c.locale, ''), ''), "
-    "coalesce(nullif(v.timezone, ''), nullif(c.timezone, ''), '') "
+    "coalesce(nullif(v.timezone, ''), nullif(c.timezone, ''), ''), e.acked_ms IS NOT NULL "
     "FROM taken t JOIN notify.events e ON e.event_key = t.event_key "
     "LEFT JOIN notify.devices v ON v.user_id = e.user_id AND v.device_id = t.device_id AND v.channel = t.channel "
     "LEFT JOIN notify.contacts c ON c.user_id = e.user_id";
@@ -40,7 +42,7 @@ enum column {
 };
 /* From COLUMN_TEXTS on. */
 enum text { TEXT_USER, TEXT_EVENT, TEXT_TYPE, TEXT_DATA, TEXT_COLLAPSE, TEXT_DEVICE, TEXT_TARGET, TEXT_COUNT };
-enum { COLUMN_LOCALE = COLUMN_TEXTS + TEXT_COUNT, COLUMN_TIMEZONE };
+enum { COLUMN_LOCALE = COLUMN_TEXTS + TEXT_COUNT, COLUMN_TIMEZONE, COLUMN_ACKNOWLEDGED };
 
 /* One block for all of them. A target that has gone meanwhile is "". */
 static void copy_texts(struct attempt *attempt, const struct pg_result *result, size_t row,
@@ -74,7 +76,7 @@ static enum template_use use_of(enum channel channel)
     return channel == CHANNEL_SMS ? TEMPLATE_SMS : channel == CHANNEL_EMAIL ? TEMPLATE_EMAIL : TEMPLATE_PUSH;
 }
 
-static void render(struct notifier *app, struct attempt *attempt, const char *locale, const char *timezone)
+static void render(struct notifier *app, struct attempt *attempt, const char *locale, const char *zone)
 {
     struct notice *notice = &attempt->notice;
     strbuf_init(&attempt->title, 64);
@@ -82,8 +84,7 @@ static void render(struct notifier *app, struct attempt *attempt, const char *lo
     if (!notice->is_silent) {
         cJSON *data = cJSON_Parse(notice->data_json);
         templates_render(app->templates, use_of(notice->channel), notice->type, locale,
-                         *timezone == '\0' ? app->settings->default_timezone : timezone, data, &attempt->title,
-                         &attempt->body);
+                         *zone == '\0' ? app->settings->default_timezone : zone, data, &attempt->title, &attempt->body);
         cJSON_Delete(data);
     }
     notice->title = attempt->title.data;
@@ -97,6 +98,7 @@ struct attempt *attempt_from_row(struct notifier *app, const struct pg_result *r
     copy_texts(attempt, result, row, texts);
     attempt->dispatcher = app->dispatcher;
     attempt->step = (enum step)pg_value_int(result, row, COLUMN_STEP);
+    attempt->is_acknowledged = *pg_value(result, row, COLUMN_ACKNOWLEDGED) == 't';
     attempt->limit = (unsigned)pg_value_int(result, row, COLUMN_LIMIT);
     attempt->notice = (struct notice){
         .delivery_id = (uint64_t)pg_value_int(result, row, COLUMN_DELIVERY),

@@ -16,7 +16,8 @@ struct attempt {
     char *texts;
     struct strbuf title, body;
     enum step step;
-    unsigned limit; /* of attempts */
+    unsigned limit;       /* of attempts */
+    bool is_acknowledged; /* the event, since the delivery was made */
     uint64_t begun_us;
     /* once it has ended */
     struct outcome outcome;

@@ -12,6 +12,7 @@
 #include "wire/wire.h"
 
 #define OUTSTANDING_MAX 1000
+#define PACE_MS 50 /* who leaves sooner after a message has hardly seen it */
 #define ASK_TIMEOUT_MS 1000
 #define REPLY_SIZE 256
 #define RECIPIENTS_MAX 2
@@ -172,6 +173,7 @@ struct chat_watch *chat_watch_create(struct notifier *app)
     watch->app = app;
     list_init(&watch->open);
     watch->pull = bus_pull_create(app->bus, STREAM_CHAT, CONSUMER_NOTIFIER, OUTSTANDING_MAX, on_pulled, watch);
+    bus_pull_set_pace(watch->pull, PACE_MS);
     return watch;
 }
 

@@ -66,12 +66,22 @@ static void end_attempt(struct attempt *attempt, const struct outcome *outcome)
     struct dispatcher *dispatcher = attempt->dispatcher;
     const struct notifier_settings *settings = dispatcher->app->settings;
     const struct retry_settings retry = {(uint64_t)settings->retry_base_ms, (uint64_t)settings->retry_cap_ms};
-    const struct retry_facts facts = {attempt->notice.attempt, attempt->limit, attempt->notice.expires_ms};
+    const struct retry_facts facts = {attempt->notice.attempt, attempt->limit, attempt->notice.created_ms,
+                                      attempt->notice.expires_ms};
     attempt->outcome = *outcome;
     attempt->ended_ms = clock_wall_ms();
     attempt->decision = retry_decide(outcome, &facts, &retry, attempt->ended_ms);
     list_remove(&attempt->node);
     outcome_recorder_add(dispatcher->recorder, attempt);
+}
+
+/* Without a status the provider has not been asked, unless it took the message. */
+static enum breaker_word word_of(const struct outcome *outcome)
+{
+    if (outcome->is_provider_fault)
+        return BREAKER_FAILED;
+    bool is_heard = outcome->verdict == VERDICT_ACCEPTED || outcome->status != 0;
+    return is_heard && !outcome->is_strangers ? BREAKER_WORKS : BREAKER_SAYS_NOTHING;
 }
 
 void attempt_done(struct attempt *attempt, const struct outcome *outcome)
@@ -80,13 +90,14 @@ void attempt_done(struct attempt *attempt, const struct outcome *outcome)
     struct lane *lane = lane_of(attempt);
     unsigned channel = attempt->notice.channel;
     enum breaker_state before = lane->breaker.state;
-    breaker_note_end(&lane->breaker, outcome->is_provider_fault, clock_monotonic_ms());
+    breaker_note_end(&lane->breaker, word_of(outcome), clock_monotonic_ms());
     if (lane->breaker.state != before)
         LOG_WARN("breaker_changed", LOG_STR("channel", channel_names[channel]), LOG_INT("from", before),
                  LOG_INT("to", lane->breaker.state), LOG_STR("failure", failure_names[outcome->failure]));
     metrics_gauge_set(dispatcher->app->metrics, METRIC_NOTIFY_BREAKER, channel, 0, lane->breaker.state);
-    metrics_observe(dispatcher->app->metrics, METRIC_NOTIFY_ATTEMPT_SECONDS, channel, 0,
-                    (double)(clock_monotonic_us() - attempt->begun_us) / 1e6);
+    if (outcome->verdict != VERDICT_LATER)
+        metrics_observe(dispatcher->app->metrics, METRIC_NOTIFY_ATTEMPT_SECONDS, channel, 0,
+                        (double)(clock_monotonic_us() - attempt->begun_us) / 1e6);
     end_attempt(attempt, outcome);
 }
 
@@ -104,7 +115,9 @@ static void begin(struct attempt *attempt)
     list_append(&dispatcher->held, &attempt->held);
     attempt->claimed_ms = dispatcher->claimed_ms;
     lane->in_flight++;
-    if (attempt->notice.attempt > attempt->limit) {
+    if (attempt->is_acknowledged) {
+        fail_unsent(attempt, VERDICT_LATER, FAILURE_none); /* it is not: the recorder stops it */
+    } else if (attempt->notice.attempt > attempt->limit) {
         fail_unsent(attempt, VERDICT_RETRY, FAILURE_lost); /* its last one was lost */
     } else if (attempt->notice.expires_ms <= clock_wall_ms()) {
         fail_unsent(attempt, VERDICT_REJECTED, FAILURE_expired);

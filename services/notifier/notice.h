@@ -29,7 +29,7 @@ struct notice {
     enum channel channel;
     const char *user_id, *event_id, *type;
     const char *data_json;    /* the event's data, one JSON object */
-    const char *collapse_key; /* "": none */
+    const char *collapse_key; /* "type.key": on a phone only the same type replaces; "": none */
     const char *device_id;    /* "": not a device */
     const char *target;       /* token, PushSubscription JSON, E.164 number, e-mail address; "" for the webhook */
     const char *title, *body; /* in the user's language; title is an e-mail's subject, body an SMS's text */
@@ -42,6 +42,7 @@ struct notice {
 enum verdict {
     VERDICT_ACCEPTED, /* the provider has taken it over */
     VERDICT_RETRY,    /* not taken, or not known; the same may succeed later */
+    VERDICT_LATER,    /* there was no place for it: it was no attempt */
     VERDICT_REJECTED, /* will never be taken */
     VERDICT_DEAD,     /* rejected, and whatever else goes to this target would be too */
 };
@@ -52,6 +53,7 @@ struct outcome {
     enum failure failure;    /* FAILURE_none exactly when accepted */
     bool is_uncertain;       /* it may have been taken all the same */
     bool is_provider_fault;  /* counts towards the provider's circuit breaker */
+    bool is_strangers;       /* a server that is not the provider's own answered: says nothing about the provider */
     int status;              /* HTTP or SMTP status, 0: none came */
     uint64_t retry_after_ms; /* the provider's wish, 0: none */
     int64_t dead_since_ms;   /* VERDICT_DEAD: when the provider learnt it, 0: not said. A later registration lives. */

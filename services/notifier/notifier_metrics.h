@@ -13,6 +13,9 @@
         NULL, NULL)                                                                                                    \
     ROW(FAILED, "hansom_notify_failed_total", COUNTER, "Attempts that failed, by reason.", "channel", channel_names,   \
         "reason", failure_names)                                                                                       \
+    ROW(PUT_OFF, "hansom_notify_put_off_total", COUNTER,                                                               \
+        "Deliveries put off because enough requests to their host were under way.", "channel", channel_names, NULL,    \
+        NULL)                                                                                                          \
     ROW(ENDED, "hansom_notify_deliveries_total", COUNTER, "Deliveries by how they ended.", "channel", channel_names,   \
         "state", delivery_state_names)                                                                                 \
     ROW(ATTEMPT_SECONDS, "hansom_notify_attempt_seconds", HISTOGRAM, "From handing over to the provider's answer.",    \

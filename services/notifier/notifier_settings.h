@@ -25,6 +25,7 @@ struct notifier_settings {
     char *fcm_service_account_file, *fcm_url;
     char *apns_key_file, *apns_key_id, *apns_team_id, *apns_topic, *apns_url;
     char *webpush_vapid_key_file, *webpush_subject;
+    int64_t webpush_per_host_max;
     char *sms_url, *sms_account, *sms_auth_token, *sms_from, *sms_messaging_service, *sms_status_callback_url;
     char *email_url, *email_user, *email_password, *email_from;
     int email_tls;

@@ -29,16 +29,21 @@ enum column {
     COLUMN_COUNT,
 };
 
-/* A delivery that somebody else has claimed since is theirs. A token or contact that was registered after the provider
- * learnt of its death lives. Answers the events whose push may have reached nobody. */
+/* Without an outcome it was no attempt. A delivery that somebody else has claimed since is theirs. A token or contact
+ * that was registered after the provider learnt of its death lives. Answers the events whose push may have reached
+ * nobody. */
 static const char record_sql[] =
     "WITH t AS (SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::text[], $5::integer[], "
     "$6::text[], $7::bigint[], $8::smallint[], $9::bigint[], $10::boolean[], $11::bigint[]) AS t (delivery_id, number, "
     "outcome, reason, status, provider_id, ended_ms, state, due_ms, is_dead, dead_since_ms)), "
     "tried AS (UPDATE notify.attempts a SET outcome = t.outcome, reason = t.reason, status = t.status, "
     "provider_id = t.provider_id, ended_ms = t.ended_ms FROM t WHERE a.delivery_id = t.delivery_id "
-    "AND a.number = t.number RETURNING a.delivery_id, a.started_ms), "
-    "ended AS (UPDATE notify.deliveries d SET reason = t.reason, due_ms = t.due_ms, "
+    "AND a.number = t.number AND t.outcome IS NOT NULL RETURNING a.delivery_id, a.started_ms), "
+    "untried AS (DELETE FROM notify.attempts a USING t WHERE a.delivery_id = t.delivery_id AND a.number = t.number "
+    "AND t.outcome IS NULL), "
+    "ended AS (UPDATE notify.deliveries d SET due_ms = t.due_ms, "
+    "reason = CASE WHEN t.state = 0 AND e.acked_ms IS NOT NULL THEN 'acknowledged' ELSE t.reason END, "
+    "tries = d.tries - CASE WHEN t.outcome IS NULL THEN 1 ELSE 0 END, "
     "state = CASE WHEN t.state = 0 AND e.acked_ms IS NOT NULL THEN 6 ELSE t.state END FROM t, notify.events e "
     "WHERE d.delivery_id = t.delivery_id AND d.tries = t.number AND d.state = 1 AND e.event_key = d.event_key "
     "RETURNING d.delivery_id, d.event_key, d.step, d.state, d.channel, d.device_id, e.user_id, t.is_dead, t.reason, "
@@ -104,7 +109,10 @@ static void add_row(struct pg_array *columns, const struct attempt *attempt)
     const struct outcome *outcome = &attempt->outcome;
     pg_array_int(&columns[COLUMN_DELIVERY], (int64_t)attempt->notice.delivery_id);
     pg_array_int(&columns[COLUMN_NUMBER], attempt->notice.attempt);
-    pg_array_int(&columns[COLUMN_OUTCOME], outcome_number(outcome));
+    if (outcome->verdict == VERDICT_LATER)
+        pg_array_text(&columns[COLUMN_OUTCOME], NULL);
+    else
+        pg_array_int(&columns[COLUMN_OUTCOME], outcome_number(outcome));
     pg_array_text(&columns[COLUMN_REASON], outcome->failure == FAILURE_none ? "" : failure_names[outcome->failure]);
     pg_array_int(&columns[COLUMN_STATUS], outcome->status);
     pg_array_text(&columns[COLUMN_PROVIDER_ID], outcome->provider_id);
@@ -136,7 +144,9 @@ static void count(struct metrics *metrics, const struct attempt *attempt)
         int64_t delay_ms = attempt->ended_ms - attempt->notice.created_ms;
         metrics_add(metrics, METRIC_NOTIFY_SENT, channel, 0, 1);
         metrics_observe(metrics, METRIC_NOTIFY_DELAY_SECONDS, channel, 0, delay_ms < 0 ? 0 : (double)delay_ms / 1000);
-    } else {
+    } else if (attempt->outcome.failure == FAILURE_host_busy) {
+        metrics_add(metrics, METRIC_NOTIFY_PUT_OFF, channel, 0, 1);
+    } else if (attempt->outcome.verdict != VERDICT_LATER) {
         metrics_add(metrics, METRIC_NOTIFY_FAILED, channel, attempt->outcome.failure, 1);
     }
     if (attempt->outcome.verdict == VERDICT_DEAD)

@@ -8,18 +8,32 @@
 #define ERROR_OPTED_OUT 21610 /* Twilio: the person answered STOP */
 
 /* Only what was accepted may become something else: callbacks come twice and in any order. Parameters: the provider's
- * id, state, reason, now. */
+ * id, state, reason, now, the reason that means opted out. */
 static const char note_sql[] =
     "UPDATE notify.deliveries d SET state = $2::smallint, reason = $3, "
     "delivered_ms = CASE WHEN $2::smallint = 3 THEN $4::bigint END FROM notify.attempts a "
     "WHERE a.provider_id = $1 AND a.provider_id ~ '^(SM|MM)' AND d.delivery_id = a.delivery_id AND d.channel = 4 "
-    "AND d.state = 2";
+    "AND d.state = 2 RETURNING d.state, d.reason = $5";
+
+/* What changes nothing is not counted. */
+static void count(struct metrics *metrics, const struct pg_result *result)
+{
+    for (size_t row = 0; row < pg_row_count(result); row++) {
+        unsigned state = (unsigned)pg_value_int(result, row, 0);
+        bool has_opted_out = *pg_value(result, row, 1) == 't';
+        if (state == DELIVERY_rejected)
+            metrics_add(metrics, METRIC_NOTIFY_FAILED, CHANNEL_SMS,
+                        has_opted_out ? FAILURE_opted_out : FAILURE_undelivered, 1);
+        metrics_add(metrics, METRIC_NOTIFY_ENDED, CHANNEL_SMS, state, 1);
+    }
+}
 
 static void on_noted(void *context, enum pg_status status, const struct pg_result *result)
 {
     struct request *request = context;
     if (!request_query_done(request, status, result))
         return;
+    count(request->app->metrics, result);
     LOG_DEBUG("sms_status", LOG_INT("deliveries", pg_affected(result)));
     request_answer(request);
 }
@@ -30,10 +44,7 @@ static void note(struct request *request, const struct sms_status *status, enum 
     char number[NUMBER_SIZE], now[NUMBER_SIZE];
     const char *const parameters[] = {status->message_id, number_text(number, state),
                                       failure == FAILURE_none ? "" : failure_names[failure],
-                                      number_text(now, clock_wall_ms())};
-    if (failure != FAILURE_none)
-        metrics_add(request->app->metrics, METRIC_NOTIFY_FAILED, CHANNEL_SMS, failure, 1);
-    metrics_add(request->app->metrics, METRIC_NOTIFY_ENDED, CHANNEL_SMS, state, 1);
+                                      number_text(now, clock_wall_ms()), failure_names[FAILURE_opted_out]};
     request_query(request, note_sql, ARRAY_LEN(parameters), parameters, on_noted);
 }
 

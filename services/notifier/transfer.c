@@ -100,9 +100,12 @@ static void leave(struct transfer *transfer)
 
 void transfer_end(struct transfer *transfer, const struct transfer_reply *reply)
 {
+    struct transfer_reply told = *reply;
+    if (transfer->is_late && told.failure == TRANSFER_CONNECT)
+        told.failure = TRANSFER_LATE;
     leave(transfer);
     transfer->is_ended = true;
-    transfer->callback(transfer->context, transfer, reply);
+    transfer->callback(transfer->context, transfer, &told);
     transfer_give_back(transfer);
 }
 
@@ -122,12 +125,30 @@ static void arm(struct transfer_client *client)
     }
 }
 
+static bool has_sent(const struct transfer *transfer)
+{
+    return transfer->host != NULL ? host_has_sent(transfer) : transfer->job != NULL && mailer_has_sent(transfer);
+}
+
 static void end_late(struct transfer *transfer)
 {
+    static const struct transfer_reply not_begun = {.failure = TRANSFER_CONNECT, .body = "", .problem = "too late"};
     if (transfer->host != NULL)
         host_end(transfer->host, transfer, CURLE_OPERATION_TIMEDOUT);
-    else
+    else if (transfer->job != NULL)
         mailer_end_late(transfer->client->mailer, transfer);
+    else
+        transfer_end(transfer, &not_begun);
+}
+
+/* What has begun in time goes on. */
+static void on_due(struct transfer *transfer, uint64_t now_ms)
+{
+    transfer->is_late = now_ms < transfer->ends_ms;
+    if (transfer->is_late && has_sent(transfer))
+        heap_update(&transfer->client->deadlines, &transfer->deadline, transfer->ends_ms);
+    else
+        end_late(transfer);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -136,22 +157,32 @@ static void on_deadline(uv_timer_t *timer)
     uint64_t now_ms = clock_monotonic_ms();
     transfer_client_hold(client);
     for (struct heap_node *first; (first = heap_first(&client->deadlines)) != NULL && first->key <= now_ms;)
-        end_late(CONTAINER_OF(first, struct transfer, deadline));
+        on_due(CONTAINER_OF(first, struct transfer, deadline), now_ms);
     if (!client->is_closing)
         arm(client);
     transfer_client_release(client);
 }
 
-static void set_deadline(struct transfer *transfer, uint32_t timeout_ms)
+/* start_ms: for as long it may begin. */
+static void set_deadline(struct transfer *transfer, uint32_t timeout_ms, int64_t start_ms)
 {
     struct transfer_client *client = transfer->client;
-    uint64_t grace_ms = transfer->kind == TRANSFER_KIND_MAIL ? MAIL_GRACE_MS : 0;
-    heap_update(&client->deadlines, &transfer->deadline, clock_monotonic_ms() + timeout_ms + grace_ms);
+    uint64_t now_ms = clock_monotonic_ms(), grace_ms = transfer->kind == TRANSFER_KIND_MAIL ? MAIL_GRACE_MS : 0;
+    transfer->ends_ms = now_ms + timeout_ms + grace_ms;
+    bool is_short = start_ms < timeout_ms;
+    heap_update(&client->deadlines, &transfer->deadline, is_short ? now_ms + (uint64_t)start_ms : transfer->ends_ms);
     if (heap_first(&client->deadlines) == &transfer->deadline)
         arm(client);
 }
 
 /* --- requests --- */
+
+/* Milliseconds in which it may begin. */
+static int64_t time_to_start(const struct transfer_request *request)
+{
+    int64_t left_ms = request->starts_until_ms == 0 ? INT64_MAX : request->starts_until_ms - clock_wall_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
 
 static void start_http(struct transfer *transfer, const struct transfer_request *request)
 {
@@ -181,16 +212,18 @@ struct transfer *transfer_start(struct transfer_client *client, const struct tra
     struct transfer *transfer = transfer_take(client, kind);
     transfer->callback = callback;
     transfer->context = context;
-    transfer->is_ended = transfer->has_refused_address = transfer->has_opened_socket = transfer->is_reply_full = false;
+    transfer->is_ended = transfer->is_late = transfer->is_reply_full = false;
+    transfer->has_refused_address = transfer->has_opened_socket = false;
     transfer->body_given = 0;
     transfer->problem[0] = '\0';
     strbuf_clear(&transfer->reply);
     list_append(&client->under_way, &transfer->node);
     client->under_way_count++;
-    set_deadline(transfer, request->timeout_ms);
-    if (kind == TRANSFER_KIND_MAIL)
+    int64_t start_ms = time_to_start(request);
+    set_deadline(transfer, request->timeout_ms, start_ms);
+    if (start_ms > 0 && kind == TRANSFER_KIND_MAIL)
         start_mail(transfer, request);
-    else
+    else if (start_ms > 0)
         start_http(transfer, request);
     return transfer;
 }
@@ -199,7 +232,7 @@ static void stop(struct transfer *transfer)
 {
     if (transfer->host != NULL)
         host_cancel(transfer->host, transfer);
-    else
+    else if (transfer->job != NULL)
         mailer_cancel(transfer->client->mailer, transfer);
     leave(transfer);
     transfer_give_back(transfer);

@@ -34,6 +34,7 @@ struct transfer_request {
     size_t body_length;
     const char *basic_user, *basic_password; /* NULL: none */
     uint32_t timeout_ms;
+    int64_t starts_until_ms; /* wall clock; what has not begun to be sent by then never is. 0: no limit */
     /* The URL comes from outside: https only, and never to a private, loopback, link-local, multicast or otherwise
      * special address, judged after resolution at the moment of connecting. */
     bool is_foreign;
@@ -45,6 +46,7 @@ enum transfer_failure {
     TRANSFER_OK,      /* an answer came, whatever its status says */
     TRANSFER_REFUSED, /* the URL or the address is not allowed: nothing was sent */
     TRANSFER_CONNECT, /* no connection, no TLS, no log-in: the request was not sent */
+    TRANSFER_LATE,    /* starts_until_ms came first: the request was not sent */
     TRANSFER_TIMEOUT, /* it may have been taken */
     TRANSFER_CUT,     /* it may have been taken */
 };

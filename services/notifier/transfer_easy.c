@@ -93,7 +93,8 @@ static size_t on_body_wanted(char *buffer, size_t size, size_t count, void *cont
 static int on_rewind(void *context, curl_off_t offset, int origin)
 {
     struct transfer *transfer = context;
-    bool was_refused = transfer->problem[0] == '\0' && (transfer->is_http2_only || host_speaks_http2(transfer->host));
+    bool was_refused = !transfer->is_late && transfer->problem[0] == '\0' &&
+                       (transfer->is_http2_only || host_speaks_http2(transfer->host));
     if (!was_refused || offset != 0 || origin != SEEK_SET)
         return CURL_SEEKFUNC_FAIL;
     transfer->body_given = 0;

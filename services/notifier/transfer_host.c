@@ -81,14 +81,18 @@ static void destroy_if_done(struct host *host)
         host_destroy(host);
 }
 
-static enum transfer_failure failure_of(const struct transfer *transfer, CURLcode code, int status)
+bool host_has_sent(const struct transfer *transfer)
 {
     long request_bytes = 0; /* of the head: that is all there is when there is no body */
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    bool has_sent = transfer->body.length > 0 ? transfer->body_given > 0 : request_bytes > 0;
+    return transfer->body.length > 0 ? transfer->body_given > 0 : request_bytes > 0;
+}
+
+static enum transfer_failure failure_of(const struct transfer *transfer, CURLcode code, int status)
+{
     if (status >= 200)
         return TRANSFER_OK; /* also when its body was too long, or cut */
-    if (has_sent)
+    if (host_has_sent(transfer))
         return code == CURLE_OPERATION_TIMEDOUT ? TRANSFER_TIMEOUT : TRANSFER_CUT;
     bool is_bad_url = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_LOGIN_DENIED;
     bool is_bad_address = transfer->has_refused_address && !transfer->has_opened_socket;

@@ -402,9 +402,14 @@ void mailer_cancel(struct mailer *mailer, struct transfer *transfer)
     pthread_mutex_unlock(&mailer->lock);
 }
 
+bool mailer_has_sent(const struct transfer *transfer)
+{
+    return atomic_load(&transfer->job->body_given) > 0;
+}
+
 void mailer_end_late(struct mailer *mailer, struct transfer *transfer)
 {
-    bool has_sent = atomic_load(&transfer->job->body_given) > 0;
+    bool has_sent = mailer_has_sent(transfer);
     struct transfer_reply reply = {.failure = has_sent ? TRANSFER_TIMEOUT : TRANSFER_CONNECT,
                                    .body = "",
                                    .problem = has_sent ? "no reply in time" : "not sent in time"};

@@ -46,6 +46,8 @@ struct transfer {
     enum transfer_kind kind;
     struct list_node node; /* in idle or under_way */
     struct heap_node deadline;
+    uint64_t ends_ms; /* the last one; before it may come the one until which it must have begun */
+    bool is_late;     /* that one has passed */
     transfer_done_cb *callback;
     void *context;
     bool is_ended;        /* its callback runs, or has run */
@@ -88,6 +90,8 @@ struct host *host_find(struct transfer_client *client, const char *key);
 void host_add(struct host *host, struct transfer *transfer);
 /* Takes it out, whatever it is doing, and calls its callback with how far it came. */
 void host_end(struct host *host, struct transfer *transfer, CURLcode code);
+/* Has anything of the message gone to the peer? */
+bool host_has_sent(const struct transfer *transfer);
 /* Takes it out without a word. */
 void host_cancel(struct host *host, struct transfer *transfer);
 /* Has it ever answered in HTTP/2? */
@@ -100,6 +104,7 @@ struct mailer *mailer_create(struct transfer_client *client);
 /* Ends its threads, without a word to what is under way; returns when they have ended. */
 void mailer_destroy(struct mailer **mailer);
 void mailer_add(struct mailer *mailer, struct transfer *transfer, const struct transfer_request *request);
+bool mailer_has_sent(const struct transfer *transfer);
 /* Its time is over: calls its callback. */
 void mailer_end_late(struct mailer *mailer, struct transfer *transfer);
 /* The transfer gets no word any more. */

@@ -35,7 +35,7 @@ FAST = {"HANSOM_ON_BOOKING_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_NO_VIEWERS_HE
         # notifier: a ladder within a second, a batch that takes long enough to be killed in
         "HANSOM_PUSH_AFTER_MS": "300", "HANSOM_CONTACT_AFTER_MS": "600", "HANSOM_RETRY_BASE_MS": "50", "HANSOM_TRIES_MAX": "4",
         "HANSOM_POLL_MS": "50", "HANSOM_CLAIM_LEASE_MS": "13000", "HANSOM_TRANSFER_TIMEOUT_MS": "6000", "HANSOM_IN_FLIGHT_MAX": "100",
-        "HANSOM_BREAKER_FAILURES": "12", "HANSOM_BREAKER_OPEN_MS": "400", "HANSOM_NOT_CRITICAL_PER_HOUR": "6",
+        "HANSOM_WEBPUSH_PER_HOST_MAX": "3", "HANSOM_BREAKER_FAILURES": "12", "HANSOM_BREAKER_OPEN_MS": "400", "HANSOM_NOT_CRITICAL_PER_HOUR": "6",
         "HANSOM_TYPE_POLICIES": "test_silent=none,test_alarm=always"}
 # Much more than the longest takes on a machine ten times slower.
 TEST_MAX_S = 600

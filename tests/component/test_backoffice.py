@@ -110,8 +110,9 @@ def test_unknown_routes_methods_and_bodies(world):
     assert set(answer[2]["Allow"].split(", ")) == {"PUT", "GET", "HEAD"}
     problem(world.call("GET", "/v1/bookings/a.b"), 400, "bad_request", "id")
     problem(world.call("GET", "/v1/bookings/" + "x" * 65), 400, "bad_request", "id")
-    for body in ["", "{", "[]", "1", "{}x", "{}\0", b"\xff", '{"client_id":"c1\\u0000x","status":"requested"}']:
+    for body in ["", "{", "[]", "1", "{}x", "{}\0", b"\xff"]:
         problem(world.call("PUT", "/v1/bookings/b1", body), 400, "bad_request", "body")
+    problem(world.call("PUT", "/v1/bookings/b1", '{"client_id":"c1\\u0000x","status":"requested"}'), 400, "bad_request", "client_id")
     for size in [65537, 300_000, 5_000_000]:
         problem(world.call("PUT", "/v1/bookings/b1", "x" * size), 413, "payload_too_large", "body")
     given = world.call("GET", "/v1/bookings/nope", headers={"X-Request-Id": "abc-1"})

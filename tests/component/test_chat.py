@@ -2,6 +2,7 @@
 import asyncio
 import contextlib
 import json
+import time
 import urllib.parse
 import uuid
 

@@ -1,9 +1,14 @@
 """Events of a user, posted by a back end or caused by a booking."""
+import os
+import signal
 import subprocess
 import time
 import uuid
 
-from conftest import fresh, run, seconds
+import psycopg2
+
+from conftest import PATIENCE_S, fresh, run, seconds
+from nats_mini import encode
 
 
 async def listen(suite, user, role="client", **more):
@@ -46,6 +51,42 @@ def test_a_bad_event_names_the_field(suite):
         body = {"event_id": "e1", "type": "policy_notice", "data": {}, **change}
         status, problem = suite.rest("POST", f"/v1/users/{user}/events", body)
         assert status == 400 and problem["detail"].startswith(field), (change, problem)
+    absent = {"event_id": "e1", "type": "policy_notice", "data": {}, "critical": None, "expires_at": None, "collapse_key": None}
+    assert suite.rest("POST", f"/v1/users/{user}/events", absent)[0] == 201, "null is as if it were not there"
+
+
+def outbox(suite, sql, *parameters):
+    with psycopg2.connect(suite.stack.postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else None
+
+
+def test_no_event_overtakes_one_that_a_killed_backoffice_was_sending(suite):
+    async def scenario():
+        user = fresh("c")
+        client = await listen(suite, user)
+        now = int(time.time() * 1000)
+        first = encode({1: user, 2: "first", 3: "policy_notice", 4: "{}", 6: now})
+        outbox(suite, "INSERT INTO outbox_messages (subject, message_id, payload, created_at_ms, claimed_until_ms) VALUES (%s, %s, %s, %s, %s)",
+               f"in.user.{user}.events", f"{user}.first", first, now, now + 3000)
+        assert post(suite, user, event_id="second")[0] == 201
+        assert post(suite, fresh("c"))[0] == 201, "others are not held up"
+        seen = [(await client.message("policy_notice"))["data"]["event_id"] for _ in range(2)]
+        assert seen == ["first", "second"]
+    run(scenario())
+
+
+def test_an_event_that_nats_did_not_take_waits_for_nobody(suite):
+    user, pid = fresh("c"), suite.pid("nats-server")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert post(suite, user)[0] == 201
+        deadline = time.monotonic() + PATIENCE_S
+        while outbox(suite, "SELECT claimed_until_ms FROM outbox_messages WHERE subject = %s", f"in.user.{user}.events") != [(0,)]:
+            assert time.monotonic() < deadline, "it stays claimed"
+            time.sleep(0.02)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_booking_tells_those_concerned(suite):

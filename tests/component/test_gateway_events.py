@@ -393,3 +393,30 @@ def test_a_revoked_token_is_worth_nothing_over_rest_either(suite):
     assert status == 401 and problem["code"] == "unauthorized"
     assert suite.rest("PUT", "/v1/me/devices/phone", {"provider": "fcm", "token": "x", "platform": "ios"}, key=token, base=suite.stack.public)[0] == 401
     assert suite.rest("GET", "/v1/me/events", key=suite.token(user, "client"), base=suite.stack.public)[0] == 200, "a later one is good"
+
+
+# --- what nobody checked before the stream had it ---
+
+
+def test_what_is_not_understood_ends_no_connection(suite):
+    """A back end may publish anything. Whoever it is for must be able to connect all the same, now and later."""
+    async def scenario():
+        user, bus = fresh("c"), connect(suite.stack)
+        client = await listen(suite, user)
+        now = int(time.time() * 1000)
+        for changed in ({4: b'{"a":"\xff"}'}, {3: b"\xff"}, {2: b"\xc3"}, {4: b'{"\xed\xa0\x80":1}'}, {3: b"\xff", 7: now - 1}):
+            event = {1: user, 2: "e", 3: "policy_notice", 4: "{}", 6: now, **changed}
+            sequence = bus.store(f"in.user.{user}.events", encode(event))
+            seen = await client.wait(lambda frame: frame.get("op") == "message")
+            assert seen["seq"] == sequence, seen
+        bus.store(f"in.user.{user}.events", b"\xff\xff\xff")
+        good, event_id = store(bus, user)
+        seen = await client.wait(lambda frame: frame.get("op") == "message" and frame["data"]["event_id"] == event_id)
+        again = await listen(suite, user)
+        assert again.joined["messages"][-1]["seq"] == good
+        since = await listen(suite, user, since={"epoch": seen["epoch"], "seq": good - 1})
+        assert since.joined["messages"][-1]["seq"] == good
+        status, page, _ = public(suite, "GET", "/v1/me/events", suite.token(user, "client"))
+        assert status == 200 and page["messages"][-1]["seq"] == good
+        assert not [frame for frame in client.frames if frame.get("op") == "resync"], client.frames
+    run(scenario())

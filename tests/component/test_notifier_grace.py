@@ -67,6 +67,23 @@ def test_an_acknowledgement_over_rest_counts_too_and_only_up_to_its_place(world)
     assert len(world.texts(person)) == len(world.mails(person)) == 1
 
 
+def test_an_acknowledgement_that_was_answered_outlives_the_gateway(world):
+    person = world.person("fcm", contacts=True)
+    gateway, notifier = world.suite.pid("edge-gateway"), world.suite.pid("notifier")
+    os.kill(notifier, signal.SIGSTOP)  # nobody but the stream has it
+    try:
+        event = world.post(person, "test_crash", critical=True)
+        page = world.wait(lambda: [page for status, page in [person.api("GET", "/v1/me/events")] if status == 200 and page["messages"]],
+                          "no event")[0]
+        assert person.api("POST", "/v1/me/events/ack", {"seq": page["messages"][0]["seq"]})[0] == 204
+        os.kill(gateway, signal.SIGKILL)
+    finally:
+        os.kill(notifier, signal.SIGCONT)
+    entry = world.wait_ledger(event, lambda entry: entry.get("acknowledged_at") and is_ended(entry))
+    assert not deliveries(entry, "sms", "email") and not world.texts(person)
+    world.wait(lambda: world.suite.pid("edge-gateway") != gateway and world.suite.stack.is_service_ready("edge-gateway"), "no gateway")
+
+
 def test_an_acknowledgement_that_comes_before_the_event_counts(world):
     """The app is faster than the notifier, which was away."""
     async def scenario():

@@ -7,8 +7,11 @@ import time
 import uuid
 import zoneinfo
 
+import psycopg2
+
 from conftest import seconds, stamp
 from notifier_world import deliveries, is_ended, outcomes, step
+from peers.http_message import Answer, json_answer
 
 PROVIDERS = ("fcm", "apns", "webpush")
 
@@ -119,6 +122,39 @@ def test_what_has_ended_before_its_push_is_never_sent(world):
     entry = world.wait_ended(event)
     assert [item["state"] for item in entry["steps"]] == ["expired"] * 2 and entry["deliveries"] == [] and entry["expires_at"]
     assert not any(world.pushes(device) for device in person.devices) and not world.texts(person)
+
+
+def test_an_acknowledgement_that_crossed_its_push_stops_it(world):
+    person = world.person("webpush")
+    (device,) = person.devices
+    world.peers.webpush.plan.once(device.key, Answer(503, {"retry-after": "4"}))
+    event = world.post(person, "test_crash", critical=True)
+    world.wait_push(device)
+    world.wait_ledger(event, lambda entry: any(item["state"] == "due" for item in entry["deliveries"]))
+    with psycopg2.connect(world.suite.stack.postgres_url) as connection, connection.cursor() as cursor:
+        # Noted in the same moment as the delivery was made: neither has seen the other.
+        cursor.execute("UPDATE notify.events SET acked_ms = 1 WHERE event_id = %s", (event,))
+    (delivery,) = deliveries(world.wait_ended(event), "webpush")
+    assert (delivery["state"], delivery["reason"], outcomes(delivery)) == ("stopped", "acknowledged", ["failed"])
+    assert len(world.pushes(device)) == 1
+
+
+def test_what_waits_for_a_busy_provider_ends_there(world):
+    busy, waiting = ([world.person(contacts=True) for _ in range(4)] for _ in range(2))
+    for person in busy + waiting:  # of four connections all are busy
+        world.peers.sms.plan.once(person.phone, json_answer(201, {"sid": "SM" + "0" * 32}, delay_s=5))
+    for person in busy:
+        world.post(person, "test_alarm")
+    world.wait(lambda: all(world.texts(person) for person in busy), "the provider is not asked")
+    seen, ends = time.monotonic(), time.time() + 2
+    events = [world.post(person, "test_alarm", expires_at=stamp(ends)) for person in waiting]
+    ended = [world.wait_ended(event) for event in events]
+    texts = [world.texts(person) for person in waiting]
+    assert all(text.at < ends for found in texts for text in found), texts
+    for entry, found in zip(ended, texts):
+        assert [item["state"] == "accepted" for item in deliveries(entry, "sms")] == [True] * len(found), entry
+    if time.monotonic() - seen < 4:
+        assert not any(texts), "the connections were busy for longer than the events lived"
 
 
 # --- wishes ---

@@ -106,6 +106,17 @@ def rows(world, table, person):
         return str(cursor.fetchall())
 
 
+def test_a_user_has_so_many_devices(world):
+    person = world.person()
+    devices = [person.add_device("fcm") for _ in range(52)]
+    entry = world.wait_ended(world.post(person))
+    assert {item["device_id"] for item in entry["deliveries"]} == {device.id for device in devices[2:]}, "those of longest ago go"
+    person.register(devices[2])
+    person.add_device("fcm")
+    again = {item["device_id"] for item in world.wait_ended(world.post(person))["deliveries"]}
+    assert len(again) == 50 and devices[2].id in again and devices[3].id not in again
+
+
 def test_bad_registrations_name_the_field(world):
     person = world.person()
     for body, field in [({"provider": "pigeon", "token": "x"}, "provider"), ({"provider": "fcm"}, "token"),

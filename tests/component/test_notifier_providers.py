@@ -201,6 +201,23 @@ def test_all_push_to_apple_carries_one_provider_token(world):
     assert not world.peers.apns.requests.where(lambda request: request.status == 429 and request.key is None)
 
 
+def test_a_slow_push_server_has_only_so_many_places(world):
+    person, other = world.person(*["webpush"] * 9), world.person("fcm")
+    for device in person.devices:
+        world.peers.webpush.plan.once(device.key, Answer(201, delay_s=0.6))
+    put_off = world.metric("hansom_notify_put_off_total", channel="webpush")
+    event, quick = world.post(person), world.post(other)
+    world.wait_ended(quick)
+    entry = world.wait_ended(event)
+    assert [outcomes(item) for item in entry["deliveries"]] == [["accepted"]] * 9, "put off, not tried nor failed"
+    assert not any("reason" in item for item in entry["deliveries"])
+    requests = [push for device in person.devices for push in world.pushes(device)]
+    busiest = max(sum(1 for other in requests if other.at <= push.at < other.answered_at) for push in requests)
+    assert len(requests) == 9 and busiest <= 3, busiest
+    assert world.metric("hansom_notify_put_off_total", channel="webpush") >= put_off + 6
+    assert world.metric("hansom_notify_failed_total", channel="webpush", reason="host_busy") == 0
+
+
 # --- what the messages are like ---
 def test_collapse_keys_lives_and_priorities_are_mapped(world):
     person = world.person(*PROVIDERS)
@@ -216,6 +233,17 @@ def test_collapse_keys_lives_and_priorities_are_mapped(world):
     fcm_push, apns_push, web_push = (world.pushes(device)[1] for device in person.devices)
     assert fcm_push.content["android"]["priority"].upper() == "HIGH" and apns_push.headers["apns-priority"] == "10"
     assert web_push.headers["urgency"] == "high"
+
+
+def test_another_type_of_the_same_key_replaces_nothing_on_the_phone(world):
+    person = world.person(*PROVIDERS)
+    for kind in ("assignment_offer", "booking_status_changed", "assignment_offer"):
+        world.wait_ended(world.post(person, kind, collapse_key="ride-7"))
+    fcm, apns, webpush = map(world.pushes, person.devices)
+    for keys in ([push.content["android"]["collapse_key"] for push in fcm], [push.content["android"]["notification"]["tag"] for push in fcm],
+                 [push.headers["apns-collapse-id"] for push in apns], [push.headers["topic"] for push in webpush],
+                 [push.content["tag"] for push in webpush]):
+        assert keys[0] == keys[2] != keys[1], keys
 
 
 def test_an_event_larger_than_any_push_still_arrives(world):
@@ -258,7 +286,25 @@ def test_the_status_of_an_sms_comes_back(world):
     assert world.peers.sms.call_back(text, "delivered") in (200, 204)
     delivery = only(world.wait_ledger(event, lambda entry: only(entry, "sms")["state"] == "delivered"), "sms")
     assert seconds(delivery["delivered_at"]) >= text.at - 1
-    assert world.peers.sms.call_back(text, "delivered") in (200, 204), "twice does no harm"
+    counted = [world.metric("hansom_notify_deliveries_total", channel="sms"), world.metric("hansom_notify_failed_total", channel="sms")]
+    for status in ("delivered", "sent", "undelivered"):
+        assert world.peers.sms.call_back(text, status, error_code=30003) in (200, 204), "twice and out of order"
+    assert only(world.ledger(event), "sms")["state"] == "delivered"
+    assert counted == [world.metric("hansom_notify_deliveries_total", channel="sms"), world.metric("hansom_notify_failed_total", channel="sms")]
+
+
+@pytest.mark.parametrize("code, reason", [(30003, "undelivered"), (21610, "opted_out")])
+def test_an_sms_that_did_not_arrive_is_counted_once(world, code, reason):
+    person = world.person(contacts=True)
+    event = world.post(person, "test_crash", critical=True)
+    world.wait_ended(event)
+    (text,) = world.texts(person)
+    counted = world.metric("hansom_notify_failed_total", channel="sms", reason=reason)
+    for _ in range(2):
+        assert world.peers.sms.call_back(text, "undelivered", error_code=code) in (200, 204)
+    delivery = only(world.ledger(event), "sms")
+    assert (delivery["state"], delivery["reason"]) == ("rejected", reason)
+    assert world.metric("hansom_notify_failed_total", channel="sms", reason=reason) == counted + 1
 
 
 # --- dead letters ---

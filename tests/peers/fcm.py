@@ -9,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .http2_server import HttpServer
-from .http_message import Answer, json_answer
+from .http_message import json_answer
 from .tls import private_pem
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"

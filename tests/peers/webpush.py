@@ -65,6 +65,10 @@ class WebPush(HttpServer):
             self._subscriptions[subscription.id] = subscription
         return subscription
 
+    def subscription(self, key):
+        with self._lock:
+            return self._subscriptions[key]
+
     def redirect(self, status=307):
         """An answer that points to another place of this peer, where nobody must come."""
         return Answer(status, {"location": f"{self.url}/elsewhere"})

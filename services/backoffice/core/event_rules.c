@@ -26,9 +26,10 @@ static bool read_expiry(const cJSON *body, int64_t now_ms, Hansom__UserEvent *ev
 
 static bool read_critical(const cJSON *body, Hansom__UserEvent *event, struct field_error *error)
 {
-    const cJSON *critical = cJSON_GetObjectItemCaseSensitive(body, "critical");
-    event->critical = cJSON_IsTrue(critical);
-    return critical == NULL || cJSON_IsBool(critical) || field_fail(error, "critical: must be true or false");
+    bool is_critical = false;
+    bool is_good = field_bool(body, "critical", &is_critical, error);
+    event->critical = is_critical;
+    return is_good;
 }
 
 static bool read_data(const cJSON *body, Hansom__UserEvent *event, struct field_error *error)

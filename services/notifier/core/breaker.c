@@ -31,12 +31,8 @@ static void open_for_a_while(struct breaker *breaker, uint64_t now_ms)
     breaker->is_probing = false;
 }
 
-void breaker_note_end(struct breaker *breaker, bool is_fault, uint64_t now_ms)
+static void note_fault(struct breaker *breaker, uint64_t now_ms)
 {
-    if (!is_fault) {
-        breaker_init(breaker, breaker->limit, breaker->open_ms);
-        return;
-    }
     if (breaker->state == BREAKER_OPEN)
         return; /* it began before the breaker opened */
     if (breaker->state == BREAKER_HALF_OPEN) {
@@ -44,4 +40,19 @@ void breaker_note_end(struct breaker *breaker, bool is_fault, uint64_t now_ms)
         open_for_a_while(breaker, now_ms);
     } else if (++breaker->failures >= breaker->limit)
         open_for_a_while(breaker, now_ms);
+}
+
+void breaker_note_end(struct breaker *breaker, enum breaker_word word, uint64_t now_ms)
+{
+    switch (word) {
+    case BREAKER_WORKS:
+        breaker_init(breaker, breaker->limit, breaker->open_ms);
+        break;
+    case BREAKER_FAILED:
+        note_fault(breaker, now_ms);
+        break;
+    case BREAKER_SAYS_NOTHING:
+        breaker->is_probing = false; /* the next one is the probe */
+        break;
+    }
 }

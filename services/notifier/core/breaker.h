@@ -21,7 +21,8 @@ void breaker_init(struct breaker *breaker, unsigned failures, uint64_t open_ms);
 size_t breaker_allowance(struct breaker *breaker, uint64_t now_ms);
 /* A probe begins. */
 void breaker_note_begin(struct breaker *breaker);
-/* is_fault: the provider failed. Anything else, even a refusal, shows that it works. */
-void breaker_note_end(struct breaker *breaker, bool is_fault, uint64_t now_ms);
+/* What an attempt's end says of the provider. An answer, even a refusal, shows that it works. */
+enum breaker_word { BREAKER_WORKS, BREAKER_FAILED, BREAKER_SAYS_NOTHING };
+void breaker_note_end(struct breaker *breaker, enum breaker_word word, uint64_t now_ms);
 
 #endif

@@ -25,6 +25,21 @@ static void write_data(struct json_writer *json, const struct notice *notice, bo
     json_end_object(json);
 }
 
+/* FCM's collapse_key is about messages that wait; it is the tag that replaces what a phone shows already. */
+static void write_android_notification(struct json_writer *json, const struct notice *notice)
+{
+    bool has_tag = notice->collapse_key[0] != '\0';
+    if (notice->is_silent || (notice->badge == 0 && !has_tag))
+        return;
+    json_key(json, "notification");
+    json_begin_object(json);
+    if (has_tag)
+        json_kv_string(json, "tag", notice->collapse_key);
+    if (notice->badge > 0)
+        json_kv_uint(json, "notification_count", notice->badge);
+    json_end_object(json);
+}
+
 static void write_android(struct json_writer *json, const struct notice *notice, int64_t now_ms)
 {
     int64_t ttl_s = notice->expires_ms > now_ms ? (notice->expires_ms - now_ms) / 1000 : 0;
@@ -36,12 +51,7 @@ static void write_android(struct json_writer *json, const struct notice *notice,
     json_kv_string(json, "ttl", ttl);
     if (notice->collapse_key[0] != '\0')
         json_kv_string(json, "collapse_key", notice->collapse_key);
-    if (!notice->is_silent && notice->badge > 0) {
-        json_key(json, "notification");
-        json_begin_object(json);
-        json_kv_uint(json, "notification_count", notice->badge);
-        json_end_object(json);
-    }
+    write_android_notification(json, notice);
     json_end_object(json);
 }
 

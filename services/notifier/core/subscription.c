@@ -113,14 +113,27 @@ static bool check_endpoint(const char *endpoint, bool allows_private, struct str
     return is_port(&url) || fail(error, "endpoint", "must have a port of 1 to 65535 or none");
 }
 
+static void append_host(struct strbuf *out, const struct url *url)
+{
+    for (size_t i = 0; i < url->host_length; i++)
+        strbuf_append_char(out, (char)tolower((unsigned char)url->host[i]));
+}
+
+void endpoint_host(const char *endpoint, struct strbuf *host)
+{
+    struct url url;
+    const char *problem = split(endpoint, true, &url);
+    ASSERT(problem == NULL);
+    append_host(host, &url);
+}
+
 void endpoint_origin(const char *endpoint, struct strbuf *origin)
 {
     struct url url;
     const char *problem = split(endpoint, true, &url);
     ASSERT(problem == NULL);
     strbuf_append(origin, endpoint, url.scheme_length + 3);
-    for (size_t i = 0; i < url.host_length; i++)
-        strbuf_append_char(origin, (char)tolower((unsigned char)url.host[i]));
+    append_host(origin, &url);
     const char *usual = url.scheme_length == 5 ? "443" : "80";
     if (url.port_length > 0 && (url.port_length != strlen(usual) || memcmp(url.port, usual, url.port_length) != 0)) {
         strbuf_append_char(origin, ':');

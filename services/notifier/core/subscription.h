@@ -21,6 +21,8 @@ MUST_CHECK bool subscription_parse(const char *json, size_t length, bool allows_
 
 /* Appends the origin (RFC 6454) of an endpoint that subscription_parse took: lower case, without the default port. */
 void endpoint_origin(const char *endpoint, struct strbuf *origin);
+/* Appends its host in lower case. */
+void endpoint_host(const char *endpoint, struct strbuf *host);
 /* Does it belong to one of the browser makers' push services? Only their failures say something about Web Push as a
  * whole; anybody can register an endpoint that fails. */
 bool endpoint_is_known_service(const char *endpoint);

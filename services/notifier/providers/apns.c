@@ -86,6 +86,7 @@ static void apns_send(void *state, const struct notice *notice, struct attempt *
                                        .header_count = apns->headers.count,
                                        .body = apns->body.data,
                                        .body_length = apns->body.length,
+                                       .starts_until_ms = notice->expires_ms,
                                        .is_http2_only = true};
     sender_send(apns->sender, &request, attempt, on_answer, apns, 0);
 }

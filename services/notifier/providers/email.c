@@ -45,8 +45,11 @@ static void email_send(void *state, const struct notice *notice, struct attempt 
                                  .user = settings->email_user,
                                  .password = settings->email_password,
                                  .requires_tls = settings->email_tls == EMAIL_TLS_REQUIRED};
-    struct transfer_request request = {
-        .url = settings->email_url, .body = email->message.data, .body_length = email->message.length, .mail = &mail};
+    struct transfer_request request = {.url = settings->email_url,
+                                       .body = email->message.data,
+                                       .body_length = email->message.length,
+                                       .starts_until_ms = notice->expires_ms,
+                                       .mail = &mail};
     sender_send(email->sender, &request, attempt, on_answer, email, notice->delivery_id);
 }
 

@@ -149,6 +149,7 @@ static void post(struct fcm *fcm, const struct notice *notice, struct attempt *a
     }
     request.body = fcm->body.data;
     request.body_length = fcm->body.length;
+    request.starts_until_ms = notice->expires_ms;
     sender_send(fcm->sender, &request, attempt, on_answer, fcm, fcm->token_number);
 }
 

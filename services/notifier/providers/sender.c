@@ -125,6 +125,9 @@ void sender_judge_failure(struct outcome *outcome, const struct transfer_reply *
         outcome_retry(outcome, reply->status, is_login ? FAILURE_unauthorized : FAILURE_connect, 0);
         break;
     }
+    case TRANSFER_LATE:
+        outcome_reject(outcome, 0, FAILURE_expired);
+        break;
     case TRANSFER_TIMEOUT:
         outcome_retry(outcome, reply->status, FAILURE_timeout, 0);
         outcome->is_uncertain = true;

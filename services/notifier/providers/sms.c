@@ -37,6 +37,7 @@ static void sms_send(void *state, const struct notice *notice, struct attempt *a
                                        .header_count = ARRAY_LEN(headers),
                                        .body = sms->form.data,
                                        .body_length = sms->form.length,
+                                       .starts_until_ms = notice->expires_ms,
                                        .basic_user = sms->settings->sms_account,
                                        .basic_password = sms->settings->sms_auth_token};
     sender_send(sms->sender, &request, attempt, on_answer, sms, 0);

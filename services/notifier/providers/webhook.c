@@ -40,6 +40,7 @@ static void webhook_send(void *state, const struct notice *notice, struct attemp
                                        .header_count = webhook->headers.count,
                                        .body = webhook->body.data,
                                        .body_length = webhook->body.length,
+                                       .starts_until_ms = notice->expires_ms,
                                        .is_foreign = true};
     sender_send(webhook->sender, &request, attempt, on_answer, webhook, 0);
 }

@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "notifier_settings.h"
 #include "provider.h"
+#include "providers/host_limit.h"
 #include "providers/webpush_message.h"
 
 struct webpush {
@@ -13,6 +14,7 @@ struct webpush {
     struct vapid *vapid;
     uint32_t timeout_ms;
     bool allows_private;
+    struct host_limit *limit;            /* of hosts that are no known service */
     struct list_node under_way, settled; /* settled: the outcome is known, attempt_done not yet called */
 };
 
@@ -23,6 +25,7 @@ struct sending {
     struct transfer *transfer; /* NULL when settled */
     struct outcome outcome;
     bool is_known_service;
+    char *host; /* NULL: it takes no place of webpush->limit */
 };
 
 static bool is_configured(const struct notifier_settings *settings)
@@ -41,6 +44,7 @@ static void *create(const struct provider_env *env, struct strbuf *error)
     webpush->transfers = env->transfers;
     webpush->timeout_ms = (uint32_t)settings->transfer_timeout_ms;
     webpush->allows_private = settings->allow_private_targets;
+    webpush->limit = host_limit_create((size_t)settings->webpush_per_host_max, (size_t)settings->in_flight_max / 2);
     list_init(&webpush->under_way);
     list_init(&webpush->settled);
     uv_timer_init(env->loop, &webpush->soon);
@@ -56,6 +60,9 @@ static void on_closed(uv_handle_t *handle)
 static void sending_free(struct sending *sending)
 {
     transfer_cancel(&sending->transfer);
+    if (sending->host != NULL)
+        host_limit_leave(sending->webpush->limit, sending->host);
+    mem_free(sending->host);
     list_remove(&sending->node);
     mem_free(sending);
 }
@@ -74,6 +81,7 @@ static void destroy(void **state)
         return;
     forget_all(&webpush->under_way);
     forget_all(&webpush->settled);
+    host_limit_destroy(&webpush->limit);
     vapid_destroy(&webpush->vapid);
     uv_close((uv_handle_t *)&webpush->soon, on_closed);
 }
@@ -145,6 +153,21 @@ static void start(struct sending *sending, const struct notice *notice, const st
     webpush_message_finish(&message);
 }
 
+/* False: what waits there already is enough. */
+static bool take_place(struct sending *sending, const char *endpoint)
+{
+    struct strbuf host;
+    if (endpoint_is_known_service(endpoint))
+        return true;
+    strbuf_init(&host, 64);
+    endpoint_host(endpoint, &host);
+    bool has_place = host_limit_enter(sending->webpush->limit, host.data);
+    if (has_place)
+        sending->host = strbuf_take(&host);
+    strbuf_finish(&host);
+    return has_place;
+}
+
 static void send_notice(void *state, const struct notice *notice, struct attempt *attempt)
 {
     struct webpush *webpush = state;
@@ -167,6 +190,8 @@ static void send_notice(void *state, const struct notice *notice, struct attempt
         settle(sending, VERDICT_DEAD, FAILURE_dead_target);
     else if (authorization == NULL)
         settle(sending, VERDICT_RETRY, FAILURE_unauthorized);
+    else if (!take_place(sending, subscription.endpoint))
+        settle(sending, VERDICT_LATER, FAILURE_host_busy);
     else
         start(sending, notice, &subscription, authorization);
     strbuf_finish(&error);

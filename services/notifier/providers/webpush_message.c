@@ -22,6 +22,8 @@ static void write_payload(struct strbuf *out, const struct notice *notice, bool 
     json_kv_string(&json, "event_id", notice->event_id);
     json_kv_string(&json, "type", notice->type);
     json_kv_uint(&json, "badge", notice->badge);
+    if (*notice->collapse_key != '\0')
+        json_kv_string(&json, "tag", notice->collapse_key);
     if (notice->is_silent)
         json_kv_bool(&json, "silent", true);
     json_key(&json, has_data ? "data" : "data_omitted");
@@ -98,6 +100,7 @@ enum webpush_result webpush_message_init(struct webpush_message *message, const 
                                                  .headers = message->headers,
                                                  .header_count = fill_headers(message, notice, now_ms),
                                                  .timeout_ms = timeout_ms,
+                                                 .starts_until_ms = notice->expires_ms,
                                                  .is_foreign = true};
     strbuf_init(&payload, 1024);
     webpush_payload_write(&payload, notice);
@@ -128,6 +131,8 @@ static struct outcome judge_transfer(enum transfer_failure failure)
     switch (failure) {
     case TRANSFER_REFUSED:
         return failed(VERDICT_REJECTED, FAILURE_refused_address);
+    case TRANSFER_LATE:
+        return failed(VERDICT_REJECTED, FAILURE_expired);
     case TRANSFER_TIMEOUT:
     case TRANSFER_CUT:
         outcome.failure = failure == TRANSFER_TIMEOUT ? FAILURE_timeout : FAILURE_cut;
@@ -189,4 +194,5 @@ void webpush_judge(const struct webpush_answer *answer, struct outcome *outcome_
     if (outcome_r->verdict == VERDICT_RETRY)
         outcome_r->retry_after_ms = answer->retry_after_ms;
     outcome_r->is_provider_fault = outcome_r->is_provider_fault && answer->is_known_service;
+    outcome_r->is_strangers = !answer->is_known_service;
 }

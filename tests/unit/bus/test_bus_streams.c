@@ -7,11 +7,11 @@
 struct log {
     unsigned count, limit, done_count;
     enum bus_status status;
-    uint64_t sequences[64];
-    char texts[64][16];
+    uint64_t sequences[80], at_us[80];
+    char texts[80][16];
     struct bus_pull *pull;
     bool should_keep; /* do not acknowledge */
-    uint64_t delivered[64];
+    uint64_t delivered[80];
 };
 
 static void on_stored(void *context, enum bus_status status, const struct bus_ack *ack)
@@ -31,6 +31,7 @@ static void store(struct bus_world *world, struct bus *bus, const char *subject,
 static void note(struct log *log, const struct bus_message *message)
 {
     log->sequences[log->count] = message->sequence;
+    log->at_us[log->count] = clock_monotonic_us();
     snprintf(log->texts[log->count], sizeof(log->texts[0]), "%.*s", (int)message->length, (const char *)message->data);
     log->count++;
 }
@@ -152,6 +153,38 @@ Test(bus_streams, a_backlog_is_pulled_without_pauses)
     cr_assert_lt(clock_monotonic_ms() - begun_ms, 40000, "fifteen pauses would be 75 s");
     world_turn(&world, 100);
     cr_assert_eq(log.count, 60);
+    bus_pull_destroy(&log.pull);
+    bus_destroy(&bus);
+    world_close(&world);
+}
+
+#define PACE_MS 1000
+
+static bool has_sixty_six(void *context)
+{
+    return ((struct log *)context)->count >= 66;
+}
+
+/* After a silence the first comes at once, and what follows together, a pace later. */
+Test(bus_streams, with_a_pace_messages_come_in_groups)
+{
+    struct bus_world world;
+    world_open(&world);
+    struct bus *bus = world_bus(&world, "pace");
+    struct log log = {0};
+    log.pull = bus_pull_create(bus, "CHAT", "archive", 4, on_pulled, &log);
+    bus_pull_set_pace(log.pull, PACE_MS);
+    uint64_t begun_us = clock_monotonic_us();
+    for (int i = 0; i < 60; i++)
+        store(&world, bus, "in.booking.A.chat", "x");
+    world_wait(&world, has_sixty, &log);
+    cr_assert_lt(clock_monotonic_us() - begun_us, 10000000, "full requests follow each other without a pause");
+    world_turn(&world, 3 * PACE_MS); /* it is silent, and waits for the next one */
+    for (int i = 0; i < 6; i++)
+        store(&world, bus, "in.booking.A.chat", "y");
+    world_wait(&world, has_sixty_six, &log);
+    cr_assert_geq(log.at_us[61] - log.at_us[60], (PACE_MS - 50) * 1000);
+    cr_assert_eq(bus_pull_outstanding(log.pull), 0);
     bus_pull_destroy(&log.pull);
     bus_destroy(&bus);
     world_close(&world);

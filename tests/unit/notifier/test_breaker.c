@@ -9,7 +9,7 @@ static void fail(struct breaker *breaker, unsigned times, uint64_t now_ms)
 {
     for (unsigned i = 0; i < times; i++) {
         breaker_note_begin(breaker);
-        breaker_note_end(breaker, true, now_ms);
+        breaker_note_end(breaker, BREAKER_FAILED, now_ms);
     }
 }
 
@@ -19,7 +19,7 @@ Test(breaker, opens_after_so_many_faults_in_a_row)
     breaker_init(&breaker, LIMIT, OPEN_MS);
     cr_assert_eq(breaker_allowance(&breaker, 0), SIZE_MAX);
     fail(&breaker, LIMIT - 1, 10);
-    breaker_note_end(&breaker, false, 10); /* begins to count anew */
+    breaker_note_end(&breaker, BREAKER_WORKS, 10); /* begins to count anew */
     fail(&breaker, LIMIT - 1, 10);
     cr_assert_eq(breaker.state, BREAKER_CLOSED);
     cr_assert_eq(breaker_allowance(&breaker, 10), SIZE_MAX);
@@ -39,7 +39,7 @@ Test(breaker, one_probe_at_a_time)
     breaker_note_begin(&breaker);
     cr_assert_eq(breaker_allowance(&breaker, OPEN_MS), 0);
     cr_assert_eq(breaker_allowance(&breaker, 100 * OPEN_MS), 0);
-    breaker_note_end(&breaker, false, OPEN_MS);
+    breaker_note_end(&breaker, BREAKER_WORKS, OPEN_MS);
     cr_assert_eq(breaker.state, BREAKER_CLOSED);
     cr_assert_eq(breaker_allowance(&breaker, OPEN_MS), SIZE_MAX);
     fail(&breaker, LIMIT - 1, OPEN_MS);
@@ -64,7 +64,7 @@ Test(breaker, stays_open_longer_with_each_failed_probe)
     now_ms += 10 * OPEN_MS;
     cr_assert_eq(breaker_allowance(&breaker, now_ms), 1);
     breaker_note_begin(&breaker);
-    breaker_note_end(&breaker, false, now_ms);
+    breaker_note_end(&breaker, BREAKER_WORKS, now_ms);
     fail(&breaker, LIMIT, now_ms);
     cr_assert_eq(breaker_allowance(&breaker, now_ms + OPEN_MS), 1, "it starts with open_ms again");
 }
@@ -75,10 +75,27 @@ Test(breaker, late_ends)
     struct breaker breaker;
     breaker_init(&breaker, LIMIT, OPEN_MS);
     fail(&breaker, LIMIT, 0);
-    breaker_note_end(&breaker, true, OPEN_MS - 1);
+    breaker_note_end(&breaker, BREAKER_FAILED, OPEN_MS - 1);
     cr_assert_eq(breaker_allowance(&breaker, OPEN_MS), 1, "a late fault does not prolong it");
     breaker_init(&breaker, LIMIT, OPEN_MS);
     fail(&breaker, LIMIT, 0);
-    breaker_note_end(&breaker, false, 1);
+    breaker_note_end(&breaker, BREAKER_WORKS, 1);
     cr_assert_eq(breaker_allowance(&breaker, 1), SIZE_MAX, "a late success shows that it works");
+}
+
+Test(breaker, what_says_nothing_changes_nothing)
+{
+    struct breaker breaker;
+    breaker_init(&breaker, LIMIT, OPEN_MS);
+    fail(&breaker, LIMIT - 1, 0);
+    breaker_note_end(&breaker, BREAKER_SAYS_NOTHING, 0);
+    fail(&breaker, 1, 0);
+    cr_assert_eq(breaker.state, BREAKER_OPEN, "they were in a row");
+    breaker_note_end(&breaker, BREAKER_SAYS_NOTHING, 0);
+    cr_assert_eq(breaker_allowance(&breaker, OPEN_MS - 1), 0);
+    cr_assert_eq(breaker_allowance(&breaker, OPEN_MS), 1);
+    breaker_note_begin(&breaker);
+    breaker_note_end(&breaker, BREAKER_SAYS_NOTHING, OPEN_MS);
+    cr_assert_eq(breaker.state, BREAKER_HALF_OPEN);
+    cr_assert_eq(breaker_allowance(&breaker, OPEN_MS), 1, "another one may probe");
 }

@@ -37,7 +37,7 @@ Test(fcm_message, critical)
               "{\"message\":{\"token\":\"tok:en\",\"notification\":{\"title\":\"New ride\",\"body\":\"Pick-up at "
               "\\\"Gare\\\"\"},\"data\":{\"event_id\":\"ev-1\",\"type\":\"assignment_offer\",\"data\":\"{\\\"booking_"
               "id\\\":\\\"ride-1\\\",\\\"fare\\\":\\\"12 €\\\"}\"},\"android\":{\"priority\":\"HIGH\",\"ttl\":\"90s\","
-              "\"collapse_key\":\"ride-1\",\"notification\":{\"notification_count\":3}}}}");
+              "\"collapse_key\":\"ride-1\",\"notification\":{\"tag\":\"ride-1\",\"notification_count\":3}}}}");
 }
 
 Test(fcm_message, not_critical_and_late)

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "transfer_world.h"
 
 Test(transfer, answer)
@@ -204,6 +205,41 @@ Test(transfer, waiting_ends_in_time_too)
     cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 2);
     cr_assert_eq(world.counts[TRANSFER_CONNECT], 2);
     cr_assert_eq(http_peer_connections(world.peer), 2);
+    world_end(&world);
+}
+
+/* What still waits for a connection when its time to start is over is never sent; what has begun goes on. */
+Test(transfer, nothing_begins_too_late)
+{
+    static const struct peer_step steps[] = {{"hello", NULL, false, false}};
+    struct world world;
+    world_begin(&world, steps, 1, "http");
+    struct transfer_request request = world_request(&world);
+    request.timeout_ms = 3000;
+    for (int i = 0; i < 5; i++) {
+        /* The first two get the connections. */
+        request.starts_until_ms = i < 2 ? 0 : i < 4 ? clock_wall_ms() + 150 : 1;
+        world_start_request(&world, &request);
+    }
+    while (world.counts[TRANSFER_LATE] < 3)
+        world_run_on(&world);
+    cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 0);
+    world_run(&world);
+    cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 2);
+    cr_assert_eq(world.counts[TRANSFER_LATE], 3);
+    world_end(&world);
+}
+
+Test(transfer, cancelled_before_it_was_found_too_late)
+{
+    static const struct peer_step steps[] = {{"hello", ANSWER, false, false}};
+    struct world world;
+    world_begin(&world, steps, 1, "http");
+    struct transfer_request request = world_request(&world);
+    request.starts_until_ms = 1;
+    struct transfer *transfer = world_start_request(&world, &request);
+    transfer_cancel(&transfer);
+    cr_assert_eq(transfer_count(world.client), 0);
     world_end(&world);
 }
 

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "transfer_world.h"
 
 #define GREETING                                                                                                       \
@@ -180,6 +181,28 @@ Test(transfer_mail, cancel_and_destroy_at_every_stage)
         cr_assert_eq(world.done, done);
         world_end(&world);
     }
+}
+
+/* The third mail's time is over while it waits for one of two threads. */
+Test(transfer_mail, nothing_begins_too_late)
+{
+    static const struct peer_step steps[] = {GREETING, EHLO, MAIL, RCPT, DATA, {"\r\n.\r\n", NULL, false, false}};
+    struct world world;
+    world_begin(&world, steps, ARRAY_LEN(steps), "smtp");
+    struct transfer_mail mail = plain_mail;
+    mail.from = "desk@ride.example";
+    mail.to = "ann@x.example";
+    struct transfer_request request = {
+        .url = world.url, .body = "x\r\n", .body_length = 3, .timeout_ms = 3000, .mail = &mail};
+    for (int i = 0; i < 2; i++)
+        world_start_request(&world, &request);
+    request.starts_until_ms = clock_wall_ms() + 100;
+    world_start_request(&world, &request);
+    world_run_on(&world);
+    world_check(&world, TRANSFER_LATE, 0);
+    world_run(&world);
+    cr_assert_eq(world.counts[TRANSFER_TIMEOUT], 2);
+    world_end(&world);
 }
 
 Test(transfer_mail, addresses_that_are_commands)

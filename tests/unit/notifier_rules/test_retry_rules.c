@@ -9,7 +9,7 @@ static struct retry_decision decide(enum verdict verdict, enum failure failure, 
                                     unsigned attempt, int64_t expires_ms)
 {
     const struct outcome outcome = {.verdict = verdict, .failure = failure, .retry_after_ms = retry_after_ms};
-    const struct retry_facts facts = {attempt, 8, expires_ms};
+    const struct retry_facts facts = {attempt, 8, NOW - 4000, expires_ms};
     return retry_decide(&outcome, &facts, &settings, NOW);
 }
 
@@ -41,4 +41,19 @@ Test(retry_rules, ends)
     cr_expect_eq(decide(VERDICT_REJECTED, FAILURE_bad_request, 0, 1, NOW + 100000).state, DELIVERY_rejected);
     cr_expect_eq(decide(VERDICT_DEAD, FAILURE_dead_target, 0, 1, NOW + 100000).state, DELIVERY_rejected);
     cr_expect_eq(decide(VERDICT_REJECTED, FAILURE_expired, 0, 1, NOW).state, DELIVERY_expired);
+}
+
+Test(retry_rules, what_found_no_place_waits_a_part_of_its_age)
+{
+    const struct retry_settings wide = {.base_ms = 100, .cap_ms = 5000};
+    const struct outcome outcome = {.verdict = VERDICT_LATER, .failure = FAILURE_host_busy};
+    for (int i = 0; i < 200; i++) {
+        struct retry_decision young =
+            retry_decide(&outcome, &(struct retry_facts){9, 8, NOW - 400, NOW + 100000}, &wide, NOW);
+        cr_assert_eq(young.state, DELIVERY_due, "it was no attempt");
+        cr_assert(young.due_ms >= NOW + 200 && young.due_ms <= NOW + 400);
+        struct retry_decision old = retry_decide(&outcome, &(struct retry_facts){1, 8, 0, NOW + 100000}, &wide, NOW);
+        cr_assert(old.due_ms >= NOW + 5000 && old.due_ms <= NOW + 10000, "no longer than the cap, twice with jitter");
+    }
+    cr_expect_eq(decide(VERDICT_LATER, FAILURE_host_busy, 0, 1, NOW + 500).state, DELIVERY_expired);
 }

@@ -15,7 +15,7 @@ struct transfer {
     const char *location;
     bool is_cancelled;
 };
-static struct transfer transfers[4];
+static struct transfer transfers[16];
 static size_t transfer_total;
 static char last_url[256], last_authorization[1024];
 
@@ -75,8 +75,11 @@ static void open_world(void)
     EVP_PKEY_free(key);
     fclose(stream);
     static char subject[] = "mailto:a@example.org";
-    struct notifier_settings settings = {
-        .webpush_vapid_key_file = key_file, .webpush_subject = subject, .transfer_timeout_ms = 1000};
+    struct notifier_settings settings = {.webpush_vapid_key_file = key_file,
+                                         .webpush_subject = subject,
+                                         .transfer_timeout_ms = 1000,
+                                         .webpush_per_host_max = 2,
+                                         .in_flight_max = 10};
     struct strbuf error;
     strbuf_init(&error, 64);
     uv_loop_init(&loop);
@@ -163,4 +166,46 @@ Test(webpush_provider, no_word_after_the_end)
     cr_expect(transfers[0].is_cancelled);
     cr_expect_eq(under_way.done, 0);
     cr_expect_eq(settled.done, 0);
+}
+
+#define STRANGER(host) "{\"endpoint\":\"https://" host "/x\"," EXAMPLE_KEYS "}"
+
+static bool is_put_off(const char *target)
+{
+    struct attempt attempt = {0};
+    size_t before = transfer_total;
+    send_to(target, &attempt);
+    if (transfer_total > before)
+        return false; /* its attempt gets no word: the provider is destroyed first */
+    while (attempt.done == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    cr_expect_eq(attempt.outcome.verdict, VERDICT_LATER);
+    cr_expect_eq(attempt.outcome.failure, FAILURE_host_busy);
+    return true;
+}
+
+Test(webpush_provider, a_host_has_so_many_places)
+{
+    struct attempt first = {0};
+    send_to(STRANGER("slow.example.com"), &first);
+    cr_expect_not(is_put_off(STRANGER("slow.example.com:8443")));
+    cr_expect(is_put_off(STRANGER("SLOW.example.com")), "in whatever way it is written");
+    cr_expect_not(is_put_off(STRANGER("other.example.com")));
+    answer(0, 201, NULL);
+    cr_expect_eq(first.done, 1);
+    cr_expect_not(is_put_off(STRANGER("slow.example.com")), "a place is free again");
+    cr_expect(is_put_off(STRANGER("slow.example.com")));
+    for (int i = 0; i < 5; i++)
+        cr_expect_not(is_put_off(TARGET), "a known service has no such limit");
+}
+
+Test(webpush_provider, strangers_together_have_half_of_all_places)
+{
+    cr_expect_not(is_put_off(STRANGER("a.example.com")));
+    cr_expect_not(is_put_off(STRANGER("b.example.com")));
+    cr_expect_not(is_put_off(STRANGER("c.example.com")));
+    cr_expect_not(is_put_off(STRANGER("d.example.com")));
+    cr_expect_not(is_put_off(STRANGER("e.example.com")));
+    cr_expect(is_put_off(STRANGER("f.example.com")));
+    cr_expect_not(is_put_off(TARGET));
 }
