@@ -240,7 +240,7 @@ def test_token_refresh_over_rest(suite):
     assert status == 401 and body["code"] == "unauthorized", "a spent token"
     status, body = suite.rest("POST", "/v1/token/refresh", {"refresh_token": second["refresh_token"]}, base=suite.stack.public)
     assert status == 401, "its whole family"
-    for bad, word in [({}, "refresh_token"), ([], "body"), ({"refresh_token": "a\0b"}, "body"), ({"refresh_token": 1}, "refresh_token")]:
+    for bad, word in [({}, "refresh_token"), ([], "body"), ({"refresh_token": 1}, "refresh_token")]:
         status, body = suite.rest("POST", "/v1/token/refresh", bad, base=suite.stack.public)
         assert status == 400 and body["detail"].startswith(word), (bad, body)
 
