@@ -1,4 +1,5 @@
 /* Questions that read: find, open, history, list. */
+#include "base/clock.h"
 #include "question.h"
 
 #define PAGE_MAX 200
@@ -212,11 +213,16 @@ static void on_page_after(void *context, enum pg_status status, const struct pg_
     answer_history(context, status, result, false);
 }
 
+/* Of two batches the later one may be committed first. A page that showed its items would lead its reader past those of
+ * the other: items are shown up to the archive's floor, and what is so old that the floor is held up by something else.
+ */
+#define SETTLED_MS 60000 /* more than the consumer's ack_wait */
+#define IS_SETTLED "((i.epoch, i.seq) <= ($6::bigint, $7::bigint) OR i.sent_at_ms < $8::bigint)"
 #define PAGE(comparison, direction)                                                                                    \
     "SELECT " STORED_COLUMNS ", $5::bigint FROM (SELECT * FROM chat.items i WHERE " IN_CHAT                            \
-    " AND (i.epoch, i.seq) " comparison " ($3::bigint, $4::bigint) AND i.kind IN (1, 4) ORDER BY i.epoch " direction   \
-    ", i.seq " direction " LIMIT $5::bigint + 1) i " STORED_JOINS("$2::bigint") "ORDER BY i.epoch " direction          \
-                                                                                ", i.seq " direction
+    " AND (i.epoch, i.seq) " comparison " ($3::bigint, $4::bigint) AND i.kind IN (1, 4) AND " IS_SETTLED               \
+    " ORDER BY i.epoch " direction ", i.seq " direction                                                                \
+    " LIMIT $5::bigint + 1) i " STORED_JOINS("$2::bigint") "ORDER BY i.epoch " direction ", i.seq " direction
 static const char page_before_sql[] = PAGE("<", "DESC");
 static const char page_after_sql[] = PAGE(">", "ASC");
 
@@ -224,10 +230,15 @@ static void ask_history(struct question *question, const Hansom__ChatHistoryRequ
 {
     const Hansom__ChatCursor *cursor = request->after != NULL ? request->after : request->before;
     char created[NUMBER_SIZE], epoch[NUMBER_SIZE], sequence[NUMBER_SIZE], limit[NUMBER_SIZE];
-    const char *const parameters[] = {request->booking_id, number_text(created, request->booking_created_at_ms),
+    char floor_epoch[NUMBER_SIZE], floor_sequence[NUMBER_SIZE], settled[NUMBER_SIZE];
+    const char *const parameters[] = {request->booking_id,
+                                      number_text(created, request->booking_created_at_ms),
                                       number_text(epoch, cursor == NULL ? INT64_MAX : (int64_t)cursor->epoch),
                                       number_text(sequence, cursor == NULL ? INT64_MAX : (int64_t)cursor->seq),
-                                      number_text(limit, request->limit)};
+                                      number_text(limit, request->limit),
+                                      number_text(floor_epoch, (int64_t)question->archived.epoch),
+                                      number_text(floor_sequence, (int64_t)question->archived.seq),
+                                      number_text(settled, clock_wall_ms() - SETTLED_MS)};
     bool is_after = request->after != NULL;
     ask(question, is_after ? page_after_sql : page_before_sql, ARRAY_LEN(parameters), parameters,
         is_after ? on_page_after : on_page_before);

@@ -1,4 +1,5 @@
 """What only the database shows: duplicates, order, partitions, retention."""
+import datetime
 import json
 import time
 import urllib.parse
@@ -101,6 +102,43 @@ def test_an_item_that_the_database_refuses_does_not_hold_up_the_others(database,
         assert database("SELECT count(*) FROM chat.items WHERE booking_id = %s AND seq = %s", booking, bad) == [(0,)]
     finally:  # it would come again for ever
         stream.request("$JS.API.STREAM.MSG.DELETE.CHAT", json.dumps({"seq": bad}).encode())
+
+
+def test_a_page_never_leads_past_an_item_that_is_not_archived_yet(suite, database, stream):
+    """Of two batches the later one is committed first, here because the earlier one waits for a row of another chat."""
+    held, ride = "a" + fresh("b"), suite.booking()  # in the order of their ids the held one comes first
+    made = datetime.datetime.fromisoformat(suite.rest("GET", f"/v1/bookings/{ride.id}")[1]["created_at"])
+    created_ms = round(made.timestamp() * 1000)
+    token = suite.token(ride.client, "client")
+
+    def page(**query):
+        path = f"/v1/bookings/{ride.id}/chat?" + urllib.parse.urlencode(query)
+        status, answer = suite.rest("GET", path, key=token, base=suite.stack.public)
+        assert status == 200, answer
+        return answer
+
+    put(stream, held, "m", "so that there is a row")
+    put(stream, ride.id, "m0", "zero", created_ms=created_ms)
+    wait_for(lambda: len(page()["messages"]) == 1, "the first one")
+    cursor, seen = page()["after"], []
+    blocker = psycopg2.connect(suite.stack.postgres_url)
+    with blocker, blocker.cursor() as rows:
+        rows.execute("SELECT FROM chat.chats WHERE booking_id = %s FOR UPDATE", (held,))
+        put(stream, held, "m2", "waits")
+        put(stream, ride.id, "m1", "one", created_ms=created_ms)
+        wait_for(lambda: database("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%chat.items%%'")[0][0],
+                 "no batch waits")
+        put(stream, ride.id, "m2", "two", created_ms=created_ms)
+        wait_for(lambda: database("SELECT 1 FROM chat.items WHERE booking_id = %s AND message_id = 'm2'", ride.id), "the later batch")
+        for _ in range(3):
+            answer = page(after=cursor)
+            seen, cursor = seen + answer["messages"], answer["after"]
+        assert [message["data"]["content"] for message in page()["messages"]] in (["zero"], ["zero", "one"], ["zero", "one", "two"])
+    blocker.close()
+    while len(seen) < 2:
+        answer = wait_for(lambda: (answer := page(after=cursor))["messages"] and answer, "what waited")
+        seen, cursor = seen + answer["messages"], answer["after"]
+    assert [message["data"]["content"] for message in seen] == ["one", "two"]
 
 
 def test_an_old_booking_finds_its_partition_and_old_chats_go(suite, database, stream):
