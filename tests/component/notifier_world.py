@@ -1,6 +1,7 @@
 """What tests of the notifier do with the suite: people with devices, events, the ledger, and what the peers saw."""
 import json
 import secrets
+import time
 import urllib.parse
 import urllib.request
 import uuid
@@ -141,6 +142,11 @@ class World:
         consumer = json.loads(bus.request(f"$JS.API.CONSUMER.INFO.{stream}.notifier", b"")[1])
         bus.close()
         return consumer["num_pending"] == consumer["num_ack_pending"] == 0
+
+    def check_provider_tokens(self):
+        """Apple sees one, and another no sooner than twenty minutes later."""
+        assert 1 <= len(self.peers.apns.provider_tokens) <= 1 + (time.monotonic() - self.suite.began) // 1200
+        assert not self.peers.apns.requests.where(lambda request: request.status == 429 and request.key is None)
 
     def metric(self, name, port=None, **labels):
         """The sum of the series that carry these labels. port: of another process than the stack's notifier."""
