@@ -72,6 +72,8 @@ class Suite:
         self.stack = Stack(ROOT, build, folder, extra_env=dict(FAST), postgres_options=("fsync=off",), stop_s=120)
         self.chat_grace_s = int(FAST["HANSOM_CHAT_GRACE_S"])
         self.lock = threading.Lock()
+        self.began = time.monotonic()
+        self.more_admin_ports = []  # of gateways beside the stack's
         self.is_ending = threading.Event()
         self.thread = threading.Thread(target=self._supervise, daemon=True)
 
@@ -86,7 +88,8 @@ class Suite:
 
     def wait_ready(self):
         """Whatever was killed is back."""
-        wait_for(lambda: all(map(self.stack.is_service_ready, self.stack.services)), "not every service is ready")
+        ports = [*self.stack.admin_ports.values(), *self.more_admin_ports]
+        wait_for(lambda: all(map(self.stack.is_ready, ports)), lambda: f"not all of {ports} are ready; see {self.stack.log_dir}")
 
     def restart(self, name, **env):
         """With other settings; what they were."""
@@ -306,7 +309,8 @@ def start_gateway(suite):
         port, admin_port = any_free(), any_free()
         with suite.lock:
             suite.stack.start_replica("edge-gateway", next(numbers), f"--port={port}", f"--admin-port={admin_port}", *arguments)
-        wait_for(lambda: suite.stack.is_ready(admin_port), "the other gateway is not ready")
+        suite.more_admin_ports.append(admin_port)
+        suite.wait_ready()
         return f"ws://127.0.0.1:{port}/v1/ws"
     return start
 

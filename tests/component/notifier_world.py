@@ -1,6 +1,8 @@
 """What tests of the notifier do with the suite: people with devices, events, the ledger, and what the peers saw."""
+import itertools
 import json
 import secrets
+import time
 import urllib.request
 import uuid
 
@@ -9,6 +11,8 @@ import psycopg2
 from conftest import PATIENCE_S, fresh
 from nats_mini import connect
 from waiting import wait_until
+
+_numbers = itertools.count(1)
 
 
 class Device:
@@ -44,7 +48,7 @@ class Person:
 
     def set_contacts(self, *, email=True, phone=True, **more):
         self.email = f"{self.id}@example.org" if email else None
-        self.phone = "+4179" + str(secrets.randbelow(10**7)).zfill(7) if phone else None
+        self.phone = f"+4179{next(_numbers):07}" if phone else None
         body = {"email": self.email, "phone": self.phone, **more}
         self.world.ask(lambda: self.world.suite.rest("PUT", f"/v1/users/{self.id}/contacts", body))
 
@@ -140,6 +144,11 @@ class World:
         consumer = json.loads(bus.request(f"$JS.API.CONSUMER.INFO.{stream}.notifier", b"")[1])
         bus.close()
         return consumer["num_pending"] == consumer["num_ack_pending"] == 0
+
+    def check_provider_tokens(self):
+        """Apple sees one, and another no sooner than twenty minutes later."""
+        assert 1 <= len(self.peers.apns.provider_tokens) <= 1 + (time.monotonic() - self.suite.began) // 1200
+        assert not self.peers.apns.requests.where(lambda request: request.status == 429 and request.key is None)
 
     def metric(self, name, port=None, **labels):
         """The sum of the series that carry these labels. port: of another process than the stack's notifier."""

@@ -119,24 +119,24 @@ def test_a_page_never_leads_past_an_item_that_is_not_archived_yet(suite, databas
 
     put(stream, held, "m", "so that there is a row")
     put(stream, ride.id, "m0", "zero", created_ms=created_ms)
-    wait_for(lambda: len(page()["messages"]) == 1, "the first one")
+    wait_until(lambda: len(page()["messages"]) == 1, "the first one")
     cursor, seen = page()["after"], []
     blocker = psycopg2.connect(suite.stack.postgres_url)
     with blocker, blocker.cursor() as rows:
         rows.execute("SELECT FROM chat.chats WHERE booking_id = %s FOR UPDATE", (held,))
         put(stream, held, "m2", "waits")
         put(stream, ride.id, "m1", "one", created_ms=created_ms)
-        wait_for(lambda: database("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%chat.items%%'")[0][0],
+        wait_until(lambda: database("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%chat.items%%'")[0][0],
                  "no batch waits")
         put(stream, ride.id, "m2", "two", created_ms=created_ms)
-        wait_for(lambda: database("SELECT 1 FROM chat.items WHERE booking_id = %s AND message_id = 'm2'", ride.id), "the later batch")
+        wait_until(lambda: database("SELECT 1 FROM chat.items WHERE booking_id = %s AND message_id = 'm2'", ride.id), "the later batch")
         for _ in range(3):
             answer = page(after=cursor)
             seen, cursor = seen + answer["messages"], answer["after"]
         assert [message["data"]["content"] for message in page()["messages"]] in (["zero"], ["zero", "one"], ["zero", "one", "two"])
     blocker.close()
     while len(seen) < 2:
-        answer = wait_for(lambda: (answer := page(after=cursor))["messages"] and answer, "what waited")
+        answer = wait_until(lambda: (answer := page(after=cursor))["messages"] and answer, "what waited")
         seen, cursor = seen + answer["messages"], answer["after"]
     assert [message["data"]["content"] for message in seen] == ["one", "two"]
 

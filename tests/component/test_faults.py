@@ -26,7 +26,7 @@ class LiveRide:
                 driver = await self.suite.connect(self.ride.driver, "driver")
                 while True:
                     self.latitude += 1e-6
-                    await driver.locate(self.ride, self.latitude, 8)
+                    await asyncio.wait_for(driver.locate(self.ride, self.latitude, 8), 10)
                     await asyncio.sleep(0.1)
             except asyncio.CancelledError:
                 raise
@@ -37,7 +37,7 @@ class LiveRide:
         while True:
             try:
                 rider = await self.suite.connect(self.ride.client, "client")
-                await rider.ask("subscribe", channel=self.ride.channel("tracking"))
+                await rider.ask("subscribe", timeout=10, channel=self.ride.channel("tracking"))
                 while True:
                     await rider.message("driver_location_update", timeout=5)  # else as an app does: connect again
                     self.seen, self.seen_at = self.seen + 1, time.monotonic()

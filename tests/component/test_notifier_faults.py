@@ -15,7 +15,7 @@ from peers.http_message import json_answer
 PEOPLE, DEVICES, EVENTS = 20, 2, 8
 DELIVERIES = PEOPLE * DEVICES * EVENTS
 DELAY_S = 0.5
-HELD_S = 5.0  # what begins now is still under way when somebody is killed; less than HANSOM_TRANSFER_TIMEOUT_MS
+HELD_S = 4.0  # what has begun is still under way when somebody is killed; less than HANSOM_TRANSFER_TIMEOUT_MS
 
 
 class Batch:
@@ -26,12 +26,13 @@ class Batch:
         self.people = [world.person(*["fcm"] * devices) for _ in range(people)]
         self.devices = {device.key: device for person in self.people for device in person.devices}
         self.events = {}
+        self.lost = 0  # deliveries that were under way when somebody was killed
 
     def slow_down(self, seconds=DELAY_S):
         self.world.peers.fcm.plan.always(None, json_answer(200, {"name": "projects/p/messages/0:1"}, delay_s=seconds))
 
-    def post_all(self):
-        for person in self.people:
+    def post_all(self, people=None):
+        for person in people or self.people:
             for _ in range(self.events_each):
                 self.events[self.world.post(person, "test_crash", critical=True)] = person
 
@@ -55,7 +56,7 @@ class Batch:
     def check(self, timeout=180):
         """Every delivery has one accepted attempt; the peer saw each at least once and at most as often as it was tried.
         Numbers of (certain, uncertain) ones."""
-        certain = uncertain = 0
+        certain = uncertain = self.lost = 0
         entries = {event: self.world.wait_ledger(event, is_ended, timeout) for event in self.events}
         seen = self.seen()
         for event, person in self.events.items():
@@ -67,6 +68,7 @@ class Batch:
                 assert 1 <= count <= len(tries), f"{count} seen of {item}"
                 doubtful = [attempt for attempt in item["attempts"] if attempt["outcome"] == "uncertain"]
                 assert all(attempt["reason"] in ("lost", "cut", "timeout") for attempt in doubtful), item
+                self.lost += any(attempt["reason"] == "lost" for attempt in doubtful)
                 if not doubtful:
                     assert count == 1, f"{count} seen of a certain one: {item}"
                 certain, uncertain = certain + (not doubtful), uncertain + bool(doubtful)
@@ -75,19 +77,18 @@ class Batch:
 
 def test_a_killed_notifier_loses_nothing_and_doubles_only_what_is_uncertain(world):
     batch = Batch(world)
-    batch.slow_down()
-    batch.post_all()
-    batch.wait_taken()
-    batch.wait_seen(DELIVERIES // 3)
+    batch.post_all(batch.people[:5])
+    batch.check()
     batch.slow_down(HELD_S)
-    batch.wait_seen(sum(batch.seen().values()) + 5)
+    batch.post_all(batch.people[5:])
+    batch.wait_seen(DELIVERIES // 4 + 20)
     pid = world.suite.pid("notifier")
     os.kill(pid, signal.SIGKILL)
     batch.slow_down()
     world.suite.wait_replaced("notifier", pid)
     certain, uncertain = batch.check()
     print(f"{certain} certain, {uncertain} uncertain of {DELIVERIES}")
-    assert certain + uncertain == DELIVERIES and 0 < uncertain <= 100, "not more than were under way"
+    assert certain + uncertain == DELIVERIES and 0 < batch.lost <= 100, "not more than were under way"
 
 
 def test_a_notifier_that_is_killed_while_it_takes_events_over_loses_none(world):
@@ -177,7 +178,6 @@ def test_two_notifiers_share_the_work(world):
         def accepted(port):
             return world.metric("hansom_notify_sent_total", port=port, channel="fcm")
         before = {port: accepted(port) for port in (world.suite.stack.admin_ports["notifier"], admin_port)}
-        tokens = set(world.peers.apns.provider_tokens)
 
         def have_both_worked():
             batch.post_all()
@@ -189,7 +189,7 @@ def test_two_notifiers_share_the_work(world):
             world.post(person)
         for device in person.devices:
             world.wait_push(device, count=4)
-        assert len(set(world.peers.apns.provider_tokens) | tokens) == 1, "Apple saw one provider token"
+        world.check_provider_tokens()
         # One dies while both are at work.
         again = Batch(world)
         again.slow_down()
@@ -200,7 +200,7 @@ def test_two_notifiers_share_the_work(world):
         os.kill(pid, signal.SIGKILL)
         world.suite.wait_replaced(replica, pid)
         certain, uncertain = again.check()
-        assert certain + uncertain == DELIVERIES and uncertain <= 100
+        assert certain + uncertain == DELIVERIES and again.lost <= 100
     finally:
         with world.suite.lock:
             process = world.suite.stack.processes.pop(replica)
