@@ -55,6 +55,18 @@ def test_a_bad_event_names_the_field(suite):
     assert suite.rest("POST", f"/v1/users/{user}/events", absent)[0] == 201, "null is as if it were not there"
 
 
+def test_a_text_of_the_data_is_not_cut(suite):
+    user = fresh("c")
+    body = {"event_id": "e1", "type": "policy_notice", "data": {"a": "x\0y", "b": "🚕"}}
+    assert suite.rest("POST", f"/v1/users/{user}/events", body)[0] == 201
+
+    async def scenario():
+        client = await listen(suite, user)
+        items = client.joined["messages"] or [await client.message("policy_notice")]
+        assert items[0]["data"]["a"] == "x\x7fy" and items[0]["data"]["b"] == "🚕"
+    run(scenario())
+
+
 def outbox(suite, sql, *parameters):
     with psycopg2.connect(suite.stack.postgres_url) as connection, connection.cursor() as cursor:
         cursor.execute(sql, parameters)
