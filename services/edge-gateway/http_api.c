@@ -249,16 +249,19 @@ static const struct http_route {
     {"POST", "/v1/token/refresh", NULL, false, post_refresh},
 };
 
+/* Writes the id as far as it is one: what is none makes the path no other one. */
 static bool path_matches(const struct http_route *route, const char *path, char id[ID_SIZE])
 {
     if (route->suffix == NULL)
         return str_equal(path, route->prefix);
     size_t prefix = strlen(route->prefix), suffix = strlen(route->suffix), length = strlen(path);
     if (length <= prefix + suffix || strncmp(path, route->prefix, prefix) != 0 ||
-        !str_equal(path + length - suffix, route->suffix) || !id_is_valid(path + prefix, length - prefix - suffix))
+        !str_equal(path + length - suffix, route->suffix) ||
+        memchr(path + prefix, '/', length - prefix - suffix) != NULL)
         return false;
-    memcpy(id, path + prefix, length - prefix - suffix);
-    id[length - prefix - suffix] = '\0';
+    size_t id_length = id_is_valid(path + prefix, length - prefix - suffix) ? length - prefix - suffix : 0;
+    memcpy(id, path + prefix, id_length);
+    id[id_length] = '\0';
     return true;
 }
 
@@ -345,7 +348,9 @@ static void on_cutoff(void *context, enum bus_status status, const struct bus_me
 static void run_route(struct http_exchange *exchange, const struct http_route *route,
                       const struct http_request *request)
 {
-    if (request->body_length > HTTP_BODY_MAX) {
+    if (route->suffix != NULL && *exchange->id == '\0') {
+        http_fail(exchange, ERROR_bad_request, "id: must be 1 to 64 of A-Z a-z 0-9 _ -");
+    } else if (request->body_length > HTTP_BODY_MAX) {
         http_fail(exchange, ERROR_payload_too_large, "body: must be at most 8192 bytes");
     } else if (!route->needs_token) {
         route->handle(exchange, request);

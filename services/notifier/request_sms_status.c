@@ -7,13 +7,18 @@
 
 #define ERROR_OPTED_OUT 21610 /* Twilio: the person answered STOP */
 
-/* Only what was accepted may become something else: callbacks come twice and in any order. Parameters: the provider's
- * id, state, reason, now, the reason that means opted out. */
+/* Only what was accepted may become something else: callbacks come twice and in any order. Whoever has opted out is sent
+ * nothing more to that number, unless it was given again since. Parameters: the provider's id, state, reason, now, the
+ * reason that means opted out. */
 static const char note_sql[] =
-    "UPDATE notify.deliveries d SET state = $2::smallint, reason = $3, "
+    "WITH noted AS (UPDATE notify.deliveries d SET state = $2::smallint, reason = $3, "
     "delivered_ms = CASE WHEN $2::smallint = 3 THEN $4::bigint END FROM notify.attempts a "
     "WHERE a.provider_id = $1 AND a.provider_id ~ '^(SM|MM)' AND d.delivery_id = a.delivery_id AND d.channel = 4 "
-    "AND d.state = 2 RETURNING d.state, d.reason = $5";
+    "AND d.state = 2 RETURNING d.event_key, d.state, d.reason = $5 AS has_opted_out, a.started_ms), "
+    "gone AS (UPDATE notify.contacts c SET phone_dead_ms = $4::bigint FROM noted n, notify.events e "
+    "WHERE n.has_opted_out AND e.event_key = n.event_key AND c.user_id = e.user_id AND c.phone_dead_ms IS NULL "
+    "AND c.updated_ms <= n.started_ms) "
+    "SELECT state, has_opted_out FROM noted";
 
 /* What changes nothing is not counted. */
 static void count(struct metrics *metrics, const struct pg_result *result)
@@ -21,6 +26,8 @@ static void count(struct metrics *metrics, const struct pg_result *result)
     for (size_t row = 0; row < pg_row_count(result); row++) {
         unsigned state = (unsigned)pg_value_int(result, row, 0);
         bool has_opted_out = *pg_value(result, row, 1) == 't';
+        if (has_opted_out)
+            metrics_add(metrics, METRIC_NOTIFY_DEAD_TARGETS, CHANNEL_SMS, 0, 1);
         if (state == DELIVERY_rejected)
             metrics_add(metrics, METRIC_NOTIFY_FAILED, CHANNEL_SMS,
                         has_opted_out ? FAILURE_opted_out : FAILURE_undelivered, 1);

@@ -128,11 +128,12 @@ def test_a_bad_registration_names_the_field(suite, notifier):
         assert code == 400 and problem["detail"].startswith(field), (body, problem)
     code, problem, _ = call(suite, "PUT", "/v1/me/devices/phone", {**device_of(), "more": "x" * 300000}, token=token)
     assert code == 413 and problem["code"] == "payload_too_large" and problem["detail"].startswith("body")
-    for method, path, status in [("PUT", "/v1/me/devices/", 404), ("PUT", "/v1/me/devices/a/b", 404), ("PUT", "/v1/me/devices/" + "x" * 65, 404),
+    for method, path, status in [("PUT", "/v1/me/devices/", 404), ("PUT", "/v1/me/devices/a/b", 404), ("PUT", "/v1/me/devices/" + "x" * 65, 400), ("DELETE", "/v1/me/devices/a.b", 400),
                                  ("GET", "/v1/me/devices/phone", 405), ("POST", "/v1/me/devices/phone", 405)]:
         code, problem, headers = call(suite, method, path, device_of(), token=token)
         assert code == status == problem["status"], (method, path, problem)
         assert headers["Allow"] == ("PUT, DELETE" if code == 405 else None)
+        assert problem["detail"].startswith("id: ") == (code == 400)
     for method in ("PUT", "DELETE"):
         code, _, headers = call(suite, method, "/v1/me/devices/phone", device_of())
         assert code == 401 and headers["WWW-Authenticate"] == "Bearer"

@@ -304,6 +304,10 @@ def test_an_sms_that_did_not_arrive_is_counted_once(world, code, reason):
     delivery = only(world.ledger(event), "sms")
     assert (delivery["state"], delivery["reason"]) == ("rejected", reason)
     assert world.metric("hansom_notify_failed_total", channel="sms", reason=reason) == counted + 1
+    has_left = reason == "opted_out"
+    assert bool(deliveries(world.wait_ended(world.post(person, "test_crash", critical=True)), "sms")) is not has_left
+    person.set_contacts()  # a number that is given again
+    assert deliveries(world.wait_ended(world.post(person, "test_crash", critical=True)), "sms")
 
 
 # --- dead letters ---
