@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "auth/auth.h"
-#include "core/json_text.h"
+#include "wire/wire.h"
 
 #define HOST_MAX 253
 #define PORT_DIGITS_MAX 5
@@ -210,11 +210,10 @@ bool subscription_parse(const char *json, size_t length, bool allows_private, st
         strbuf_appendf(error, "token: must have at most %d bytes", SUBSCRIPTION_JSON_MAX);
         return false;
     }
-    cJSON *root = json_parse_whole(json, length);
-    bool is_object = cJSON_IsObject(root);
-    if (!is_object)
+    cJSON *root = json_object_parse(json, length);
+    if (root == NULL)
         strbuf_append_string(error, "token: must be the JSON of a PushSubscription");
-    bool is_good = is_object && read_endpoint(root, allows_private, subscription_r, error) &&
+    bool is_good = root != NULL && read_endpoint(root, allows_private, subscription_r, error) &&
                    read_keys(root, &subscription_r->receiver, error);
     cJSON_Delete(root);
     return is_good;

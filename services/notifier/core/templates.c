@@ -8,10 +8,10 @@
 #include "base/file.h"
 #include "base/hashmap.h"
 #include "base/utf8.h"
-#include "core/json_text.h"
 #include "core/local_time.h"
 #include "core/template_text.h"
 #include "core/text_clean.h"
+#include "wire/wire.h"
 
 #define FILE_SUFFIX ".json"
 #define DEFAULT_TYPE "default"
@@ -235,14 +235,13 @@ bool templates_add(struct templates *templates, const char *locale, const char *
         return fail(error, locale, "", "the file's name must be a language tag, as en or de-CH");
     if (hashmap_get(templates->languages, key) != NULL)
         return fail(error, locale, "", "there are two files for it");
-    cJSON *root = utf8_is_valid(json, length) ? json_parse_whole(json, length) : NULL;
-    bool is_object = cJSON_IsObject(root);
-    if (!is_object)
+    cJSON *root = utf8_is_valid(json, length) ? json_object_parse(json, length) : NULL;
+    if (root == NULL)
         strbuf_append_string(error, "must be one JSON object in UTF-8");
     struct language *language = mem_alloc(sizeof(*language));
     language->locale = mem_strdup(locale);
     language->entries = hashmap_create();
-    bool is_good = is_object && read_language(language, root, error);
+    bool is_good = root != NULL && read_language(language, root, error);
     if (is_good)
         hashmap_set(templates->languages, key, language);
     else
