@@ -14,11 +14,11 @@
 #define MINUTES_PER_DAY 1440
 
 /* NULL: good. */
-static const char *check_locale_and_zone(const char *locale, const char *timezone)
+static const char *check_locale_and_zone(const char *locale, const char *zone)
 {
     if (*locale != '\0' && !locale_is_valid(locale))
         return "locale: is not a BCP 47 language tag";
-    if (*timezone != '\0' && !timezone_is_known(timezone))
+    if (*zone != '\0' && !timezone_is_known(zone))
         return "timezone: is not a known IANA time zone";
     return NULL;
 }

@@ -133,7 +133,7 @@ static struct step_facts facts_of(const struct notifier *app, const struct pg_re
                                   int64_t now_ms)
 {
     enum step step = (enum step)pg_value_int(result, row, TAKEN_STEP);
-    const char *timezone = pg_value(result, row, TAKEN_TIMEZONE);
+    const char *zone = pg_value(result, row, TAKEN_TIMEZONE);
     return (struct step_facts){
         .step = step,
         .is_critical = is_true(result, row, TAKEN_CRITICAL),
@@ -147,7 +147,7 @@ static struct step_facts facts_of(const struct notifier *app, const struct pg_re
             is_true(result, row, TAKEN_HAS_TARGET) || (step == STEP_CONTACT && *app->settings->webhook_url != '\0'),
         .expires_ms = pg_value_int(result, row, TAKEN_EXPIRES),
         .quiet = quiet_of(app, result, row),
-        .timezone = *timezone == '\0' ? app->settings->default_timezone : timezone,
+        .timezone = *zone == '\0' ? app->settings->default_timezone : zone,
         .pushes_this_hour = (unsigned)pg_value_int(result, row, TAKEN_PUSHES),
         .pushes_per_hour = (unsigned)app->settings->not_critical_per_hour,
         .hour_ends_ms = hour_of(now_ms) + HOUR_MS,
