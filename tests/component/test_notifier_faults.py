@@ -1,12 +1,12 @@
 """Hundreds of slow pushes while the notifier, NATS or PostgreSQL is killed or stopped: nothing is lost, what is certain is
 sent once, and the ledger says which is which."""
-import contextlib
 import os
 import signal
 import time
 
 import pytest
 
+from conftest import signal_tree
 from hansomdev.ports import any_free
 from notifier_world import is_ended, outcomes
 from peers.http_message import json_answer
@@ -132,24 +132,15 @@ def test_a_stopped_database_loses_nothing(world, seconds):
     batch.post_all()
     batch.wait_seen(DELIVERIES // 4)
     pid = world.suite.pid("postgres")
-    stop_tree(pid, signal.SIGSTOP)
+    signal_tree(pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
         world.wait(lambda: time.monotonic() - began > seconds, "time stands still")
     finally:
-        stop_tree(pid, signal.SIGCONT)
+        signal_tree(pid, signal.SIGCONT)
     certain, uncertain = batch.check()
     print(f"{certain} certain, {uncertain} uncertain of {DELIVERIES}")
     assert certain + uncertain == DELIVERIES
-
-
-def stop_tree(pid, number):
-    """PostgreSQL is a process per connection."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        pids = [pid, *map(int, children.read().split())]
-    for process in pids:
-        with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
-            os.kill(process, number)
 
 
 def test_two_notifiers_share_the_work(world):
