@@ -27,6 +27,7 @@ struct partition {
     struct lease_set *set;
     uint32_t number;
     bool is_held;
+    bool is_taken;        /* by another instance, as far as is known */
     uint64_t revision;    /* held: of our last renewal; else of a lease that a former run of ours left, or 0 */
     uint64_t renewed_ms;  /* when the renewal that succeeded was sent */
     uint64_t sent_ms;     /* when the request under way was sent */
@@ -82,16 +83,28 @@ static void set_held(struct partition *partition, bool is_held)
     if (partition->is_held == is_held)
         return;
     partition->is_held = is_held;
+    partition->is_taken = false;
     set->held_count += is_held ? 1 : -1u;
     set->callback(set->context, partition->number, is_held);
 }
 
+static void set_settled(struct lease_set *set, bool is_settled)
+{
+    if (set->is_settled == is_settled)
+        return;
+    set->is_settled = is_settled;
+    if (set->on_settled != NULL)
+        set->on_settled(set->context, is_settled);
+}
+
+/* Nobody has it until we or another ask for it. */
 static void lose(struct partition *partition, const char *why)
 {
     LOG_WARN("lease_lost", LOG_INT("partition", partition->number), LOG_STR("why", why));
     partition->revision = 0;
     partition->retry_at_ms = clock_monotonic_ms() + TTL_MS / 2;
     set_held(partition, false);
+    set_settled(partition->set, false);
 }
 
 static void on_stored(void *context, enum bus_status status, const struct bus_ack *ack)
@@ -186,21 +199,12 @@ static uint32_t members_alive(struct lease_set *set, uint64_t now_ms)
     return count;
 }
 
-static bool is_asking(const struct lease_set *set)
+static bool is_complete(const struct lease_set *set)
 {
     for (uint32_t i = 0; i < PARTITION_COUNT; i++)
-        if (!set->partitions[i].is_held && set->partitions[i].request != NULL)
-            return true;
-    return false;
-}
-
-static void set_settled(struct lease_set *set, bool is_settled)
-{
-    if (set->is_settled == is_settled)
-        return;
-    set->is_settled = is_settled;
-    if (set->on_settled != NULL)
-        set->on_settled(set->context, is_settled);
+        if (!set->partitions[i].is_held && !set->partitions[i].is_taken)
+            return false;
+    return true;
 }
 
 static void on_member_stored(void *context, enum bus_status status, const struct bus_ack *ack)
@@ -212,7 +216,7 @@ static void on_member_stored(void *context, enum bus_status status, const struct
     if (status != BUS_OK)
         return;
     set->member_revision = ack->sequence;
-    if (was_settling && set->is_loaded && !is_asking(set))
+    if (was_settling && set->is_loaded && is_complete(set))
         set_settled(set, true);
 }
 
@@ -238,7 +242,7 @@ static void announce_self(struct lease_set *set, uint64_t now_ms)
 /* The bus answers this behind the subscriptions that were made for what is held. */
 static void settle(struct lease_set *set, uint64_t now_ms)
 {
-    if (set->is_settled || set->member_request != NULL || is_asking(set))
+    if (set->is_settled || set->member_request != NULL || !is_complete(set))
         return;
     set->member_sent_ms = 0;
     set->is_settling = true;
@@ -258,6 +262,7 @@ static void owner_seen(struct lease_set *set, uint32_t number, const char *owner
     member_seen(set, owner, now_ms);
     if (partition->is_held)
         lose(partition, "taken");
+    partition->is_taken = true;
     partition->revision = 0;
     partition->retry_at_ms = now_ms + TTL_MS;
 }

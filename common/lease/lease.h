@@ -13,8 +13,8 @@ struct lease_set;
 /* `is_held` false: stop at once and forget the partition's state; true: load it, then work. Loop thread. */
 typedef void lease_change_cb(void *context, uint32_t partition, bool is_held);
 
-/* Whether all that was free is held, and the bus knows what is listened to on its behalf: only now does nothing pass
- * by. False again when the bus is lost. Loop thread. */
+/* Whether every partition is held, here or by another, and the bus knows what is listened to on behalf of those that
+ * are held here: only now does nothing pass by. False again when the bus or a partition is lost. Loop thread. */
 typedef void lease_settled_cb(void *context, bool is_settled);
 
 /* Starts asking when the bus is connected. service and instance are copied. */

@@ -1,5 +1,6 @@
 """The whole suite on free ports, once per test run, from the binaries of HANSOM_BUILD (default build/asan)."""
 import asyncio
+import contextlib
 import datetime
 import faulthandler
 import itertools
@@ -261,6 +262,15 @@ async def wait_until(condition, what, timeout=PATIENCE_S):
             return value
         assert time.monotonic() < deadline, what() if callable(what) else what
         await asyncio.sleep(0.03)
+
+
+def signal_tree(pid, number):
+    """To a process and its children: PostgreSQL is one per connection."""
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        pids = [pid, *map(int, children.read().split())]
+    for process in pids:
+        with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
+            os.kill(process, number)
 
 
 def stamp(at=None):

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from chat_crowd import Crowd
-from conftest import run, wait_until
+from conftest import run, signal_tree, wait_until
 
 CONVERSATIONS = int(os.environ.get("HANSOM_CHAT_CONVERSATIONS", "150"))
 STOPPED_S = float(os.environ.get("HANSOM_CHAT_STOPPED_S", "3"))
@@ -55,7 +55,7 @@ def watched(suite):
     yield suite
     for name in list(suite.stack.processes):
         try:
-            os.kill(suite.pid(name), signal.SIGCONT)
+            signal_tree(suite.pid(name), signal.SIGCONT)
         except (ProcessLookupError, FileNotFoundError):
             pass
 
@@ -69,9 +69,9 @@ async def kill(suite, name):
 
 async def stop(suite, name, seconds=STOPPED_S):
     pid = suite.pid(name)
-    os.kill(pid, signal.SIGSTOP)
+    signal_tree(pid, signal.SIGSTOP)
     await asyncio.sleep(seconds)
-    os.kill(pid, signal.SIGCONT)
+    signal_tree(pid, signal.SIGCONT)
     await asyncio.sleep(1)
 
 
@@ -105,7 +105,7 @@ def test_people_go_on_talking_while_the_database_is_away(watched):
             await asyncio.sleep(0.5)
             before = crowd.words()
             pid = watched.pid("postgres")
-            os.kill(pid, signal.SIGSTOP)
+            signal_tree(pid, signal.SIGSTOP)
             await asyncio.sleep(STOPPED_S)
             await wait_until(lambda: crowd.words() - before > 50, "hardly anything is said while the database is away")
             # One who comes back meanwhile recovers from the stream.
@@ -113,7 +113,7 @@ def test_people_go_on_talking_while_the_database_is_away(watched):
             await person.socket.close()
             await wait_until(lambda: person.connects > connects and person.is_live.is_set(), "nobody comes back")
             assert not person.problems
-            os.kill(pid, signal.SIGCONT)
+            signal_tree(pid, signal.SIGCONT)
 
         await crowd.run(what_happens)
         crowd.check_seen()

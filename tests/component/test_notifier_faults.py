@@ -1,14 +1,13 @@
 """Hundreds of slow pushes while the notifier, NATS or PostgreSQL is killed or stopped: nothing is lost, what is certain is
 sent once, and the ledger says which is which."""
-import contextlib
 import os
 import signal
 import time
 
 import pytest
 
+from conftest import FAST, signal_tree
 from hansomdev.ports import any_free
-from conftest import FAST
 from notifier_world import is_ended, outcomes
 from peers.http_message import json_answer
 
@@ -149,21 +148,12 @@ def test_what_was_sent_while_the_database_was_away_is_not_sent_again(world):
 
 def stop_database(world, seconds):
     pid = world.suite.pid("postgres")
-    stop_tree(pid, signal.SIGSTOP)
+    signal_tree(pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
         world.wait(lambda: time.monotonic() - began > seconds, "time stands still")
     finally:
-        stop_tree(pid, signal.SIGCONT)
-
-
-def stop_tree(pid, number):
-    """PostgreSQL is a process per connection."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        pids = [pid, *map(int, children.read().split())]
-    for process in pids:
-        with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
-            os.kill(process, number)
+        signal_tree(pid, signal.SIGCONT)
 
 
 def test_two_notifiers_share_the_work(world):

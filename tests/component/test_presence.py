@@ -15,6 +15,7 @@ def test_a_driver_is_online_late_offline_and_back(suite):
         await rider.ask("subscribe", channel=f"driver.{ride.driver}.presence")
         await driver.beat(ride.driver)
         await driver.locate(ride, 50, 8)
+        await rider.message("driver_location_update")
         await rider.message("presence_changed", status="online")
         reply = await rider.ask("subscribe", channel=f"driver.{ride.driver}.presence")
         assert reply["op"] == "reply", reply

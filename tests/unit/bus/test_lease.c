@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <signal.h>
 
 #include "base/ids.h"
 #include "bus_world.h"
@@ -112,6 +113,13 @@ Test(lease, survives_the_server_and_its_own_restart)
     nats_fixture_restart(&world.server);
     world_wait_flag(&world, &a.is_settled);
     world_wait(&world, holds_all, &a);
+
+    /* Silent for longer than a lease may go without being renewed. */
+    kill(world.server.pid, SIGSTOP);
+    world_wait(&world, is_unsettled, &a);
+    kill(world.server.pid, SIGCONT);
+    world_wait_flag(&world, &a.is_settled);
+    cr_assert_eq(lease_set_count(a.leases), PARTITION_COUNT);
 
     /* A process that was killed comes back with the same name while its leases still run. */
     struct instance again;
