@@ -114,6 +114,7 @@ def test_a_booking_tells_those_concerned(suite):
         suite.rest("PUT", f"/v1/bookings/{ride.id}", {"client_id": rider, "driver_id": second, "status": "assigned"})
         assert (await one.message("assignment_withdrawn"))["data"]["booking_id"] == ride.id
         assert (await two.message("assignment_offer"))["data"]["booking_id"] == ride.id
+        assert (await client.message("booking_status_changed"))["data"]["driver_id"] == second, "another driver comes"
         suite.rest("PUT", f"/v1/bookings/{ride.id}", {"client_id": rider, "driver_id": second, "status": "cancelled"})
         for who in (client, two):
             assert (await who.message("booking_status_changed", status="cancelled"))["data"]["driver_id"] == second

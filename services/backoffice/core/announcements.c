@@ -94,13 +94,17 @@ void announcements_init(struct announcements *list, const struct booking *former
     const char *former_driver = former == NULL ? "" : former->driver_id;
     bool is_new_driver = !str_equal(former_driver, next->driver_id);
     bool is_new_status = former != NULL && former->status != next->status;
+    bool is_over = booking_status_is_ended(next->status);
     if (is_new_status) {
         say_in_chat(list, next);
         tell(list, "booking_status_changed", next->client_id, former, next, 0);
         tell(list, "booking_status_changed", next->driver_id, former, next, 0);
     }
+    /* Who comes is news for the client, unless nobody has taken the ride yet. */
+    if (former != NULL && is_new_driver && !is_new_status && !is_over &&
+        next->status != HANSOM__BOOKING_STATUS__BOOKING_STATUS_REQUESTED)
+        tell(list, "booking_status_changed", next->client_id, former, next, 0);
     if (is_new_driver) {
-        bool is_over = booking_status_is_ended(next->status);
         tell(list, "assignment_withdrawn", former_driver, former, next, 0);
         if (!is_over)
             tell(list, "assignment_offer", next->driver_id, former, next,

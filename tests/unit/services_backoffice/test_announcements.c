@@ -143,18 +143,27 @@ Test(announcements, a_cancellation_is_critical_for_both)
     announcements_finish(&list);
 }
 
-Test(announcements, another_driver_is_told_to_both_of_them)
+Test(announcements, another_driver_is_told_to_both_of_them_and_the_client)
 {
     struct booking former = booking("d1", STATUS(ASSIGNED), 1), next = booking("d2", STATUS(ASSIGNED), 2);
     struct announcements list;
     announcements_init(&list, &former, &next, OFFER_TTL_MS);
-    cr_assert_eq(list.count, 2);
+    cr_assert_eq(list.count, 3);
+    Hansom__UserEvent *told = find(&list, "c1", "booking_status_changed");
+    cr_assert_str_eq(
+        told->data_json,
+        "{\"booking_id\":\"b1\",\"status\":\"assigned\",\"previous_status\":\"assigned\",\"driver_id\":\"d2\"}");
+    hansom__user_event__free_unpacked(told, NULL);
     cr_assert(is_critical(&list, "d1", "assignment_withdrawn"));
     cr_assert(is_critical(&list, "d2", "assignment_offer"));
     Hansom__UserEvent *withdrawn = find(&list, "d1", "assignment_withdrawn");
     cr_assert_null(strstr(withdrawn->data_json, "d2"), "who has it now is not the former driver's to know");
     cr_assert_eq(withdrawn->expires_at_ms, 0);
     hansom__user_event__free_unpacked(withdrawn, NULL);
+    announcements_finish(&list);
+    former.status = next.status = STATUS(REQUESTED);
+    announcements_init(&list, &former, &next, OFFER_TTL_MS);
+    cr_assert_not(has(&list, "c1", "booking_status_changed"), "nobody has taken the ride yet");
     announcements_finish(&list);
 }
 
