@@ -19,14 +19,14 @@ import urllib.request
 import pytest
 import websockets
 
+from waiting import PATIENCE_S, wait_until
+
 from hansomdev.ports import any_free
 from hansomdev.stack import Stack
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from peers.all import Peers  # noqa: E402
-# What is waited for comes at once; only when it never comes, or the machine has much else to do, does it take this long.
-PATIENCE_S = 90
 # Short intervals, so that what takes N of them is seen within seconds; but none that a test must be faster than.
 FAST = {"HANSOM_ON_BOOKING_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_NO_VIEWERS_HEARTBEAT_INTERVAL_MS": "1000",
         "HANSOM_AVAILABLE_HEARTBEAT_INTERVAL_MS": "1000", "HANSOM_RECONNECT_GRACE_MS": "500",
@@ -91,7 +91,7 @@ class Suite:
     def wait_ready(self):
         """Whatever was killed is back."""
         ports = [*self.stack.admin_ports.values(), *self.more_admin_ports]
-        wait_for(lambda: all(map(self.stack.is_ready, ports)), lambda: f"not all of {ports} are ready; see {self.stack.log_dir}")
+        wait_until(lambda: all(map(self.stack.is_ready, ports)), lambda: f"not all of {ports} are ready; see {self.stack.log_dir}")
 
     def restart(self, name, **env):
         """With other settings; what they were."""
@@ -106,7 +106,7 @@ class Suite:
         return former
 
     def wait_replaced(self, name, pid):
-        wait_for(lambda: self.pid(name) != pid, f"{name} is not started again")
+        wait_until(lambda: self.pid(name) != pid, f"{name} is not started again")
 
     def _supervise(self):
         while not self.is_ending.wait(0.05):
@@ -241,28 +241,6 @@ class Client:
     async def beat(self, driver, **more):
         return await self.ask("publish", channel=f"driver.{driver}.heartbeat",
                               data={"type": "heartbeat", "availability": "available", "timestamp": stamp(), **more})
-
-
-def wait_for(condition, what, timeout=PATIENCE_S):
-    """Its value. what: said in vain, a text or a function that makes it."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, what() if callable(what) else what
-        time.sleep(0.03)
-    return value
-
-
-async def wait_until(condition, what, timeout=PATIENCE_S):
-    """The same for a condition that others on this loop bring about; it may be a coroutine function."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value is not None and asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return value
-        assert time.monotonic() < deadline, what() if callable(what) else what
-        await asyncio.sleep(0.03)
 
 
 def signal_tree(pid, number):

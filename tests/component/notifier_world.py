@@ -8,9 +8,9 @@ import uuid
 
 import psycopg2
 
-from conftest import PATIENCE_S, fresh
+from conftest import fresh
 from nats_mini import connect
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 
 _numbers = itertools.count(1)
 

@@ -8,8 +8,9 @@ import uuid
 
 import pytest
 
-from conftest import fresh, run, wait_for, wait_until
+from conftest import fresh, run
 from nats_responder import stand_in
+from waiting import eventually, wait_until
 
 
 async def say(client, ride, content, **more):
@@ -42,7 +43,7 @@ def wait_archived(suite, ride, token, content):
     def is_there():
         status, page = history(suite, ride, token, limit=200)
         return status == 200 and contents(page["messages"])[-1:] == [content]
-    wait_for(is_there, f"{content} is not archived")
+    wait_until(is_there, f"{content} is not archived")
 
 
 async def unread(suite, ride, role="client"):
@@ -50,7 +51,7 @@ async def unread(suite, ride, role="client"):
     async def ask():
         found = (await join(suite, ride, role)).joined.get("unread")
         return None if found is None else [found]
-    return (await wait_until(ask, "nothing is said of unread messages"))[0]
+    return (await eventually(ask, "nothing is said of unread messages"))[0]
 
 
 def test_a_message_reaches_everybody_once_in_one_order(suite):
@@ -197,7 +198,7 @@ def test_edits_and_deletions(suite):
             status, page = history(suite, ride, token)
             found = [message["data"] for message in page.get("messages", []) if message["data"]["type"] == "chat_message"]
             return found if len(found) == 2 and "edited_at" in found[0] and "deleted_at" in found[1] else None
-        data = await wait_until(archived, "the edit and the deletion are not archived")
+        data = await eventually(archived, "the edit and the deletion are not archived")
         assert data[0]["content"] == "Gate B, call ***" and data[1]["content"] == ""
         # A newcomer sees the same, and one who comes back sees no word of what was deleted meanwhile.
         newcomer = await join(suite, ride, "driver")
@@ -243,7 +244,7 @@ def test_receipts_and_unread(suite):
 
         async def marks():
             return (await join(suite, ride, "driver")).joined.get("marks")
-        assert await wait_until(marks, "no mark is kept") == [{"user_id": ride.client, "delivered": replies[1]["seq"], "read": replies[1]["seq"]}]
+        assert await eventually(marks, "no mark is kept") == [{"user_id": ride.client, "delivered": replies[1]["seq"], "read": replies[1]["seq"]}]
         assert await unread(suite, ride) == 1
         wait_archived(suite, ride, suite.token(ride.client, "client"), "mine does not count")
         status, mine = suite.rest("GET", "/v1/me/chats", key=suite.token(ride.client, "client"), base=suite.stack.public)
@@ -401,7 +402,7 @@ def test_a_user_can_be_forgotten(suite):
         def is_forgotten():
             status, page = history(suite, ride, token)
             return status == 200 and contents(page["messages"]) == ["", "hello"] and "Ann" not in json.dumps(page)
-        await wait_until(is_forgotten, "the archive still has it")
+        await eventually(is_forgotten, "the archive still has it")
         # Neither the archive nor the stream gives it to anybody again.
         for since in (None, {"epoch": first["epoch"], "seq": first["seq"]}, {"epoch": first["epoch"], "seq": 0}):
             back = await join(suite, ride, "driver", since=since)

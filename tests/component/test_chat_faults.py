@@ -11,9 +11,10 @@ import psycopg2
 import pytest
 
 from chat_crowd import Crowd
-from conftest import run, signal_tree, wait_until
+from conftest import run, signal_tree
+from waiting import eventually
 
-CONVERSATIONS = int(os.environ.get("HANSOM_CHAT_CONVERSATIONS", "150"))
+CONVERSATIONS = int(os.environ.get("HANSOM_CHAT_CONVERSATIONS", "200"))
 STOPPED_S = float(os.environ.get("HANSOM_CHAT_STOPPED_S", "3"))
 
 
@@ -63,7 +64,7 @@ def watched(suite):
 async def kill(suite, name):
     pid = suite.pid(name)
     os.kill(pid, signal.SIGKILL)
-    await wait_until(lambda: suite.pid(name) != pid, f"{name} is not started again")
+    await eventually(lambda: suite.pid(name) != pid, f"{name} is not started again")
     await asyncio.sleep(2)
 
 
@@ -87,7 +88,7 @@ def test_no_acknowledged_word_is_lost_doubled_or_reordered(watched):
             for name in VICTIMS:
                 await kill(watched, name)
                 await stop(watched, name)
-            await wait_until(lambda: crowd.words() > CONVERSATIONS * 5, "hardly anything is said")
+            await eventually(lambda: crowd.words() > CONVERSATIONS * 5, "hardly anything is said")
 
         await crowd.run(what_happens)
         crowd.check_seen()
@@ -107,11 +108,11 @@ def test_people_go_on_talking_while_the_database_is_away(watched):
             pid = watched.pid("postgres")
             signal_tree(pid, signal.SIGSTOP)
             await asyncio.sleep(STOPPED_S)
-            await wait_until(lambda: crowd.words() - before > 50, "hardly anything is said while the database is away")
+            await eventually(lambda: crowd.words() - before > 50, "hardly anything is said while the database is away")
             # One who comes back meanwhile recovers from the stream.
             person, connects = crowd.people[0], crowd.people[0].connects
             await person.socket.close()
-            await wait_until(lambda: person.connects > connects and person.is_live.is_set(), "nobody comes back")
+            await eventually(lambda: person.connects > connects and person.is_live.is_set(), "nobody comes back")
             assert not person.problems
             signal_tree(pid, signal.SIGCONT)
 

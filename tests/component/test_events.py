@@ -7,8 +7,9 @@ import uuid
 
 import psycopg2
 
-from conftest import PATIENCE_S, fresh, run, seconds
+from conftest import fresh, run, seconds
 from nats_mini import encode
+from waiting import PATIENCE_S
 
 
 async def listen(suite, user, role="client", **more):

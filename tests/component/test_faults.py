@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from conftest import PATIENCE_S, run, wait_until
+from conftest import run
+from waiting import PATIENCE_S, eventually
 
 
 class LiveRide:
@@ -47,7 +48,7 @@ class LiveRide:
                 await asyncio.sleep(0.1)
 
     async def wait_for_news(self, since):
-        await wait_until(lambda: self.seen_at > since, f"no position for {PATIENCE_S} s")
+        await eventually(lambda: self.seen_at > since, f"no position for {PATIENCE_S} s")
 
 
 @pytest.mark.parametrize("victim", ["edge-gateway", "tracking-throttle", "presence", "nats-server"])
@@ -59,7 +60,7 @@ def test_a_killed_process_is_survived(suite, victim):
             await live.wait_for_news(time.monotonic())
             pid = suite.pid(victim)
             os.kill(pid, signal.SIGKILL)
-            await wait_until(lambda: suite.pid(victim) != pid, "not started again")
+            await eventually(lambda: suite.pid(victim) != pid, "not started again")
             await live.wait_for_news(time.monotonic())
         finally:
             for task in tasks:
@@ -77,7 +78,7 @@ def test_a_drain_tells_everybody_when_to_come_back(suite):
             assert await client.closed() == 4503
             goodbye = await client.op("disconnect")
             assert goodbye["reason"] == "draining" and goodbye["reconnect"] is True and goodbye["retry_after_ms"] > 0
-        await wait_until(lambda: suite.pid("edge-gateway") != pid, "not started again")
+        await eventually(lambda: suite.pid("edge-gateway") != pid, "not started again")
     run(scenario())
 
 

@@ -10,8 +10,9 @@ import urllib.error
 import urllib.request
 import uuid
 
-from conftest import PATIENCE_S, fresh, run, seconds, wait_until
+from conftest import fresh, run, seconds
 from nats_mini import connect, decode, encode
+from waiting import PATIENCE_S, eventually
 
 TOMBSTONE = {"type", "event_id", "expired_type", "expires_at"}
 
@@ -143,8 +144,8 @@ def test_an_acknowledgement_while_nats_is_away_comes_after_it(suite):
             assert code == 503 and problem["code"] == "unavailable" and int(headers["Retry-After"]) >= 1
         finally:
             os.kill(pid, signal.SIGKILL)
-        await wait_until(lambda: suite.pid("nats-server") != pid and suite.stack.is_service_ready("edge-gateway"), "NATS is not back")
-        await wait_until(lambda: stored_count(suite) != before, "the acknowledgement never came")
+        await eventually(lambda: suite.pid("nats-server") != pid and suite.stack.is_service_ready("edge-gateway"), "NATS is not back")
+        await eventually(lambda: stored_count(suite) != before, "the acknowledgement never came")
         Acks(suite, user).check_stored(sequence)
     run(scenario())
 

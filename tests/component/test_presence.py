@@ -2,8 +2,9 @@
 import asyncio
 import time
 
-from conftest import fresh, run, seconds, wait_until
+from conftest import fresh, run, seconds
 from nats_mini import connect, decode
+from waiting import eventually
 
 
 def test_a_driver_is_online_late_offline_and_back(suite):
@@ -30,7 +31,7 @@ def test_a_driver_is_online_late_offline_and_back(suite):
         assert event["channel"] == f"user.{ride.client}.events" and event["seq"] > 0 and "prev" in event
         assert event["data"]["booking_id"] == ride.id
         if "notifier" in suite.stack.services:
-            entry = await wait_until(lambda: [found for found in [suite.rest("GET", f"/v1/notifications/{event['data']['event_id']}")]
+            entry = await eventually(lambda: [found for found in [suite.rest("GET", f"/v1/notifications/{event['data']['event_id']}")]
                                               if found[0] == 200], "the notifier does not know of it")
             assert entry[0][1]["events"][0]["type"] == "driver_offline" and entry[0][1]["events"][0]["policy"] == "push"
         await driver.beat(ride.driver, availability="busy")
@@ -42,7 +43,7 @@ def test_a_driver_is_online_late_offline_and_back(suite):
             await driver.beat(ride.driver, availability="busy")
             status, body = suite.rest("GET", f"/v1/drivers/{ride.driver}/presence")
             return status == 200 and body["status"] == "online" and body["availability"] == "busy"
-        await wait_until(is_shown, "backoffice does not show it")
+        await eventually(is_shown, "backoffice does not show it")
     run(scenario())
 
 
@@ -83,7 +84,7 @@ def test_members(suite):
         async def are_both_there():
             members = (await driver.ask("presence", channel=ride.channel("presence")))["members"]
             return {(member["user_id"], member["role"]) for member in members} == {(ride.client, "client"), (ride.driver, "driver")}
-        await wait_until(are_both_there, "somebody is missing")
+        await eventually(are_both_there, "somebody is missing")
         stranger = await suite.connect(fresh("x"), "client")
         assert (await stranger.ask("presence", channel=ride.channel("presence")))["code"] == "forbidden"
     run(scenario())

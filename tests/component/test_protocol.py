@@ -7,7 +7,8 @@ import urllib.request
 import pytest
 import websockets
 
-from conftest import PATIENCE_S, Client, fresh, run, seconds, stamp
+from conftest import Client, fresh, run, seconds, stamp
+from waiting import PATIENCE_S
 
 TRACKING_FIELDS = {"type", "booking_id", "driver_id", "lat", "lng", "bearing", "speed_kmh", "timestamp", "accuracy_m"}
 
