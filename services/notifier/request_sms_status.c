@@ -7,9 +7,9 @@
 
 #define ERROR_OPTED_OUT 21610 /* Twilio: the person answered STOP */
 
-/* Only what was accepted may become something else: callbacks come twice and in any order. Whoever has opted out is sent
- * nothing more to that number, unless it was given again since. Parameters: the provider's id, state, reason, now, the
- * reason that means opted out. */
+/* Only what was accepted may become something else: callbacks come twice and in any order. Whoever has opted out is
+ * sent nothing more to that number, unless it was given again since. Parameters: the provider's id, state, reason, now,
+ * the reason that means opted out. */
 static const char note_sql[] =
     "WITH noted AS (UPDATE notify.deliveries d SET state = $2::smallint, reason = $3, "
     "delivered_ms = CASE WHEN $2::smallint = 3 THEN $4::bigint END FROM notify.attempts a "
