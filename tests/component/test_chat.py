@@ -269,11 +269,11 @@ def test_typing_is_passed_on_and_ends_by_itself(suite):
         assert not [frame for frame in rider.frames if frame["op"] == "message"], "nobody is told of their own typing"
         begun = time.monotonic()
         for number in range(20):
-            await rider.ask("publish", channel=ride.channel("chat"), data={"type": "chat_typing", "typing": number % 2 == 0})
-        reply = await say(rider, ride, "hello")
+            await driver.ask("publish", channel=ride.channel("chat"), data={"type": "chat_typing", "typing": number % 2 == 0})
+        reply = await say(driver, ride, "hello")
         took_s = time.monotonic() - begun
-        await driver.wait(lambda frame: frame.get("seq") == reply["seq"])
-        seen = [frame["data"]["typing"] for frame in driver.frames if frame["op"] == "message"]
+        await rider.wait(lambda frame: frame.get("seq") == reply["seq"])
+        seen = [frame["data"]["typing"] for frame in rider.frames if frame["op"] == "message"]
         assert seen[:2] == [True, False] and len(seen) <= 2 * (1 + took_s), "ending and beginning in turn is no way round"
         assert contents((await join(suite, ride, "driver")).joined["messages"]) == ["hello"], "typing is never stored"
     run(scenario())

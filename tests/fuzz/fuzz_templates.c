@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "core/templates.h"
+#include "wire/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct strbuf error;
     strbuf_init(&error, 64);
     if (templates_add(templates, "en", text, length, &error)) {
-        cJSON *types = cJSON_ParseWithLength(text, length);
+        cJSON *types = json_object_parse(text, length);
         cJSON *data = length < size ? cJSON_ParseWithLength(text + length + 1, size - length - 1) : NULL;
         ASSERT(types != NULL && error.length == 0);
         render(templates, types, data);
