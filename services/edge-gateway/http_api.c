@@ -249,7 +249,7 @@ static const struct http_route {
     {"POST", "/v1/token/refresh", NULL, false, post_refresh},
 };
 
-/* Writes the id as far as it is one: what is none makes the path no other one. */
+/* Writes the id. One that is not well-formed is written as "": the path is that of the route all the same. */
 static bool path_matches(const struct http_route *route, const char *path, char id[ID_SIZE])
 {
     if (route->suffix == NULL)

@@ -98,20 +98,21 @@ def test_a_drain_finishes_what_was_asked_for(suite):
         hello = {"type": "chat_message", "content": "hello"}
         assert (await client.ask("publish", channel=ride.channel("chat"), data=hello))["op"] == "reply"
         gateway, bus = suite.pid("edge-gateway"), suite.pid("nats-server")
+        stopped = time.monotonic()
         os.kill(bus, signal.SIGSTOP)
         try:
             await client.send(op="publish", id=1000, channel=ride.channel("chat"), data=hello)
             await client.send(op="ack", channel=events, seq=told["seq"])
             await client.ask("ping")  # the gateway has read both
             os.kill(gateway, signal.SIGTERM)
-            while suite.stack.is_service_ready("edge-gateway"):
-                await asyncio.sleep(0.01)
+            await eventually(lambda: not suite.stack.is_service_ready("edge-gateway"), "it does not drain")
         finally:
             os.kill(bus, signal.SIGCONT)
-        assert (await client.wait(lambda frame: frame.get("id") == 1000))["op"] == "reply"
+        took_s = time.monotonic() - stopped
+        answer = await client.wait(lambda frame: frame.get("id") == 1000)
+        # On a machine that needed longer than the gateway waits for the bus, "unavailable" is the answer.
+        assert answer["op"] == "reply" or took_s > 2 and answer["code"] == "unavailable", answer
         assert await client.closed() == 4503
-        while not is_acknowledged(suite, event):
-            await asyncio.sleep(0.05)
-        while suite.pid("edge-gateway") == gateway or not suite.stack.is_service_ready("edge-gateway"):
-            await asyncio.sleep(0.05)
+        await eventually(lambda: is_acknowledged(suite, event), "the acknowledgement is lost")
+        await eventually(lambda: suite.pid("edge-gateway") != gateway and suite.stack.is_service_ready("edge-gateway"), "not started again")
     run(scenario())
